@@ -1,0 +1,62 @@
+# Each target is also plain commands; `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/installed
+P ?= travel_booking
+ARGS ?=
+
+# dvc.yaml says `python`: it has to be the environment's, activated or not.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help env params repro test check chat serve
+
+help:
+	@echo "make repro               everything: environment, params.yaml, pipeline, report"
+	@echo "make repro ARGS=...      the same with other params, for example ARGS='scale=smoke seed=1'"
+	@echo "make params [ARGS=...]   compose conf/ into params.yaml: python conf/compose.py ARGS"
+	@echo "make test                all tests: python -m pytest"
+	@echo "make check               ruff format --check . && ruff check . && mypy"
+	@echo "make chat P=procedure    talk to a compiled model in the terminal"
+	@echo "make serve P=procedure   serve it with an OpenAI-compatible API"
+	@echo "make env                 create .venv from requirements.lock; this alone, once:"
+	@echo "                           python3 -m venv .venv && . .venv/bin/activate"
+	@echo "                           pip install --no-deps -r requirements.lock"
+	@echo "                           pip install -c requirements.lock torch==2.13.0"
+	@echo "                           pip install --no-deps --no-build-isolation -e ."
+	@echo
+	@echo "In the activated environment: dvc repro, dvc exp run -S train.epochs=2, dvc metrics diff,"
+	@echo "dvc exp run --queue -S base=smollm2-135m-6l,smollm2-135m-12l && dvc queue start -j 1"
+
+env: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1 | head -n 1), and this needs CPython 3.11 or newer;" \
+	       "name one: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "Installing into .venv from requirements.lock: some minutes and 4 GB the first time"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install --quiet -c requirements.lock "$$(grep '^torch==' requirements.lock)"
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+params: $(STAMP)
+	@$(BIN)/python conf/compose.py $(ARGS)
+
+repro: params
+	@git rev-parse --git-dir >/dev/null 2>&1 || { \
+	  echo "error: DVC needs a Git repository; run 'git init' here, then 'make repro' again" >&2; exit 1; }
+	@$(BIN)/dvc repro
+	@echo
+	@awk '/^\|/ { print; table = 1; next } table { exit }' reports/report.md
+	@echo
+	@echo "The whole report: reports/report.md"
+
+test: $(STAMP)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMP)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy

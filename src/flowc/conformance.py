@@ -1,0 +1,236 @@
+"""The deterministic judge: did the assistant follow the procedure, and was what it said true?
+
+It replays a transcript against the Graph. Users' turns carry what they meant and the values they told; tool turns
+carry what was returned. Everything else is read off the assistant's words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from flowc.graph import Graph, terminals
+from flowc.records import Record
+from flowc.scenarios import Scenario
+from flowc.slots import pattern
+from flowc.tracker import own_words
+from flowc.transcripts import Ended, Transcript, Turn
+from flowc.walk import State, begin, edge_of, follow, outcome_edge, skip_known
+
+CRITERIA = ("task_success", "procedure_order", "information_accuracy", "consistency", "recovery")
+
+
+class Fault(Record):
+    """One thing that went wrong, at the turn with this index."""
+
+    criterion: str
+    turn: int
+    text: str
+
+
+class Judgement(Record):
+    """Scores of one transcript in [0, 1]; None where the criterion could not be judged."""
+
+    scenario: str
+    arm: str
+    scores: dict[str, float | None]
+    faults: tuple[Fault, ...]
+
+
+class Values(NamedTuple):
+    """How many stated values were right, and what was wrong."""
+
+    right: int
+    wrong: tuple[str, ...]
+
+
+class _Replay:
+    """Walks a transcript once, keeping what a right assistant would know at each turn."""
+
+    def __init__(self, graph: Graph, scenario: Scenario) -> None:
+        self.graph, self.scenario = graph, scenario
+        self.state: State = begin(graph)
+        self.allowed: set[str] = {graph.start}
+        self.values: dict[str, str] = {}
+        self.expects: list[str] = []
+        """Deviations to which the next assistant message has to respond."""
+        self.faults: list[Fault] = []
+        self.right = 0
+        self.deviations: list[bool] = []
+        self.asked: set[str] = set()
+        self.again = False
+
+    def fault(self, criterion: str, turn: int, text: str) -> None:
+        self.faults.append(Fault(criterion=criterion, turn=turn, text=text))
+
+    def assistant(self, index: int, turn: Turn) -> None:
+        node = turn.labels[0] if turn.labels else None
+        in_order = node in self.allowed
+        if not in_order:
+            wanted = " or ".join(sorted(self.allowed))
+            self.fault("procedure_order", index, f"{node or 'an unknown step'} where {wanted} was due")
+        self._check_repeat(index, node)
+        self._check_values(index, turn, node)
+        self._check_recovery(index, turn, in_order)
+        if node:
+            self.state = State(node, self.state.known)
+            self.allowed = {node}
+            self._pass_silent(node)
+        self.again = False
+
+    def _pass_silent(self, node: str) -> None:
+        """A node that asks nothing is followed by the next one without a word from the user."""
+        at = self.graph.nodes[node]
+        if at.role == "agent" and not at.waits and not at.terminal:
+            self._move(follow(self.graph, self.state, at.edges[0]), at.edges[0].to)
+
+    def _check_repeat(self, index: int, node: str | None) -> None:
+        asks = self.graph.nodes[node].asks if node else ()
+        if node and asks and set(asks) <= self.state.known and not self.again:
+            self.fault("consistency", index, f"{node} asks again for {', '.join(asks)}")
+
+    def _check_values(self, index: int, turn: Turn, node: str | None) -> None:
+        if turn.message.tool_calls:
+            call = turn.message.tool_calls[0]
+            tool = self.graph.tools.get(call.name)
+            stated = (
+                call_values(tool.arguments, call.arguments, self.values)
+                if tool
+                else Values(0, (f"{call.name} is no function",))
+            )
+        else:
+            must = self.graph.nodes[node].states if node and not self.again else ()
+            stated = stated_values(self.graph, turn.message.content, must, self.values)
+        self.right += stated.right
+        for wrong in stated.wrong:
+            self.fault("information_accuracy", index, wrong)
+
+    def _check_recovery(self, index: int, turn: Turn, in_order: bool) -> None:
+        for deviation in self.expects:
+            kind, name = deviation.split(":")
+            text = turn.message.content
+            good = in_order
+            if kind == "side_question":
+                good = good and all(must in text for must in self.graph.knowledge[name].must)
+            elif kind == "correction":
+                said = text + " ".join(v for c in turn.message.tool_calls for v in c.arguments.values())
+                good = good and self.values[name].casefold() in said.casefold()
+            self.deviations.append(good)
+            if not good:
+                self.fault("recovery", index, f"no recovery after {kind} ({name})")
+        self.expects = []
+
+    def user(self, turn: Turn) -> None:
+        self.values |= turn.gives
+        label, _, name = turn.labels[0].partition(":")
+        self.expects = [x for x in turn.labels if x.split(":")[0] in ("side_question", "correction", "volunteer")]
+        known = self.state.known | frozenset(turn.gives)
+        if label == "edge":
+            node, edge_id = name.split(".")
+            edge = edge_of(self.graph, node, edge_id)
+            self._move(follow(self.graph, self.state, edge, frozenset(turn.gives)), edge.to)
+            return
+        if label in ("interrupt", "off_topic") and self.graph.interrupts[name].to:
+            self.state = State(self.graph.interrupts[name].to or "", known)
+            self.allowed = {self.state.node}
+        elif label != "confused":
+            if label == "off_topic":
+                self.expects.append(turn.labels[0])
+            self.state = State(self.state.node, known)
+            self.allowed = {self.state.node}
+        self.again = True
+
+    def tool(self, turn: Turn) -> None:
+        self.values |= turn.gives
+        label, _, outcome = turn.labels[0].partition(":")
+        if label == "outcome" and self.graph.nodes[self.state.node].role == "tool":
+            edge = outcome_edge(self.graph, self.state.node, outcome)
+            self._move(follow(self.graph, self.state, edge, frozenset(turn.gives)), edge.to)
+
+    def _move(self, state: State, first: str) -> None:
+        self.state = state
+        self.allowed = set(skip_known(self.graph, first, state.known))
+
+
+def judge(graph: Graph, scenario: Scenario, transcript: Transcript) -> Judgement:
+    """Judge one transcript on all criteria that can be decided without a model."""
+    replay = _Replay(graph, scenario)
+    called: list[str] = []
+    for index, turn in enumerate(transcript.turns):
+        if turn.message.role == "assistant":
+            replay.assistant(index, turn)
+        elif turn.message.role == "user":
+            replay.user(turn)
+        else:
+            if turn.labels[0] != "error":
+                called += transcript.turns[index - 1].labels
+            replay.tool(turn)
+    success = _succeeded(graph, scenario, transcript, called)
+    last = len(transcript.turns) - 1
+    if not success:
+        replay.fault("task_success", last, f"ended as {_ending(graph, transcript)}, not at {scenario.ending}")
+    wrong = sum(f.criterion == "information_accuracy" for f in replay.faults)
+    found = {f.criterion for f in replay.faults}
+    stated = replay.right + wrong
+    scores: dict[str, float | None] = {
+        "task_success": float(success),
+        "procedure_order": float("procedure_order" not in found),
+        "information_accuracy": replay.right / stated if stated else None,
+        "consistency": float("consistency" not in found),
+        "recovery": sum(replay.deviations) / len(replay.deviations) if replay.deviations else None,
+    }
+    return Judgement(scenario=scenario.id, arm=transcript.arm, scores=scores, faults=tuple(replay.faults))
+
+
+def _succeeded(graph: Graph, scenario: Scenario, transcript: Transcript, called: Sequence[str]) -> bool:
+    """The scenario's ending was reached, and every tool step that its path needs was really taken."""
+    needed = {s.split(".")[0] for s in scenario.path if "!" not in s and graph.nodes[s.split(".")[0]].role == "tool"}
+    reached = transcript.ended == Ended.TERMINAL and transcript.turns[-1].labels == (scenario.ending,)
+    return reached and needed <= set(called)
+
+
+def _ending(graph: Graph, transcript: Transcript) -> str:
+    last = transcript.turns[-1].labels if transcript.turns else ()
+    return last[0] if last and last[0] in terminals(graph) else transcript.ended.value
+
+
+def call_values(wanted: Mapping[str, str], given: Mapping[str, str], values: Mapping[str, str]) -> Values:
+    """Compare a call's arguments with the slots' values; case and outer white space do not count."""
+    right, wrong = 0, []
+    for argument, slot in sorted(wanted.items()):
+        said, true = given.get(argument, ""), values.get(slot)
+        if true is not None and said.strip().casefold() == true.casefold():
+            right += 1
+        else:
+            wrong.append(f"{argument} is {said!r} in the call, {true!r} in truth")
+    return Values(right, tuple(wrong))
+
+
+def stated_values(graph: Graph, text: str, must: Sequence[str], values: Mapping[str, str]) -> Values:
+    """Compare the values in an utterance with those that hold now.
+
+    Slots in `must` have to be stated; any other value of a slot's kind that holds nowhere is an invention.
+    """
+    right, wrong = 0, []
+    for slot in must:
+        if slot in values and _contains(text, values[slot]):
+            right += 1
+        else:
+            wrong.append(f"{slot} should be {values.get(slot)!r}")
+    rest = text
+    for value in sorted(set(values.values()), key=lambda v: (-len(v), v)):
+        rest = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", " ", rest, flags=re.IGNORECASE)
+    for fact in graph.knowledge.values():
+        for text_in_fact in fact.must:
+            rest = rest.replace(text_in_fact, " ")
+    for name, slot in sorted(graph.slots.items()):
+        expression = pattern(slot, own_words(graph))
+        for match in sorted(set(expression.findall(rest))) if expression else ():
+            wrong.append(f"{match!r} is no {name} of this conversation")
+            rest = rest.replace(match, " ")
+    return Values(right, tuple(wrong))
+
+
+def _contains(text: str, value: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text, re.IGNORECASE) is not None

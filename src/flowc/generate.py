@@ -1,0 +1,114 @@
+"""Conversations and scenarios from a Graph, by the offline `scripted` teacher.
+
+Training conversations use the training part of every path set, phrase bank and value pool; `eval` and the
+scenarios hold out user phrases and values, and half of the scenarios hold out the path as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, NamedTuple
+
+from pydantic import Field
+
+from flowc.graph import Graph, edges
+from flowc.records import Conversation, Record
+from flowc.scenarios import Deviations, Scenario, sample
+from flowc.teacher import converse
+
+
+class GenerateParams(Record):
+    """What `generate` makes."""
+
+    teacher: Literal["scripted"]
+    """Who writes the conversations."""
+    train: int = Field(ge=1)
+    """Conversations to train on."""
+    eval: int = Field(ge=1)
+    """Held-out conversations for the eval loss and the benchmark, half of them on held-out paths."""
+    scenarios: int = Field(ge=2)
+    """Scenarios of the simulation, half of them on held-out paths."""
+    interrupts: float = Field(ge=0, le=1)
+    """Share of conversations that the user leaves by an interrupt."""
+    deviations: Deviations
+    """Share of conversations with each kind of deviation."""
+
+
+class Generated(NamedTuple):
+    """What one procedure's generation gives."""
+
+    train: list[Conversation]
+    eval: list[Conversation]
+    scenarios: list[Scenario]
+    metrics: dict[str, Any]
+
+
+def generate(graph: Graph, params: GenerateParams, seed: int) -> Generated:
+    """Generate everything for one procedure; the same arguments give the same bytes.
+
+    Raises ValueError when the procedure has too few paths or a pool too few values.
+    """
+
+    def scenarios(count: int, split: Any, salt: int) -> list[Scenario]:
+        return sample(graph, count, split, params.deviations, params.interrupts, seed + salt)
+
+    train_plans = scenarios(params.train, "train", 0)
+    eval_plans = scenarios(params.eval // 2, "held_out_path", 1)
+    eval_plans += scenarios(params.eval - params.eval // 2, "seen_path", 1)
+    tests = scenarios(params.scenarios // 2, "held_out_path", 2)
+    tests += scenarios(params.scenarios - params.scenarios // 2, "seen_path", 2)
+    train = _distinct(converse(graph, s, "train") for s in train_plans)
+    # The agent's words are not what is held out: the eval loss asks whether new users are understood.
+    held_out = _distinct(converse(graph, s, "train") for s in eval_plans)
+    tests = sorted({s.id: s for s in tests}.values(), key=lambda s: s.id)
+    return Generated(train, held_out, tests, _metrics(graph, train, held_out, tests))
+
+
+def _distinct(conversations: Iterable[Conversation]) -> list[Conversation]:
+    return sorted({c.id: c for c in conversations}.values(), key=lambda c: c.id)
+
+
+def _metrics(
+    graph: Graph, train: Sequence[Conversation], held_out: Sequence[Conversation], tests: Sequence[Scenario]
+) -> dict[str, Any]:
+    paths = {c.path for c in train}
+    node_visits = {n: 0 for n in sorted(graph.nodes)}
+    edge_visits = {f"{n}.{e.id}": 0 for n, e in edges(graph)}
+    interrupts = {n: 0 for n in sorted(graph.interrupts)}
+    for conversation in train:
+        for labels in conversation.steps:
+            for label in labels:
+                if label in node_visits:
+                    node_visits[label] += 1
+        for step in conversation.path:
+            if "!" in step:
+                interrupts[step.split("!")[1]] += 1
+            else:
+                edge_visits[step] += 1
+        for labels in conversation.steps:
+            for label in labels:
+                if label.startswith("off_topic:"):
+                    interrupts[label.split(":")[1]] += 1
+    return {
+        "procedure": graph.procedure,
+        "conversations": {"train": len(train), "eval": len(held_out)},
+        "scenarios": {
+            "seen_path": sum(s.split == "seen_path" for s in tests),
+            "held_out_path": sum(s.split == "held_out_path" for s in tests),
+        },
+        "coverage": {
+            "nodes": _share(node_visits),
+            "edges": _share(edge_visits),
+            "interrupts": _share(interrupts),
+            "distinct_paths": len(paths),
+            "held_out_paths": len({s.path for s in tests if s.split == "held_out_path"} - paths),
+        },
+        "node_visits": node_visits,
+        "edge_visits": edge_visits,
+        "interrupt_visits": interrupts,
+        "turns_per_conversation": round(sum(len(c.messages) for c in train) / len(train), 2),
+    }
+
+
+def _share(visits: dict[str, int]) -> float:
+    return round(sum(v > 0 for v in visits.values()) / len(visits), 4) if visits else 1.0

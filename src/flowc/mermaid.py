@@ -1,0 +1,84 @@
+"""A Graph as a Mermaid flowchart, with how often each node and edge was visited.
+
+Shapes are roles (rounded: the assistant speaks, double-edged: a tool is called), colours mark hubs and endings.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Mapping
+
+from flowc.graph import Graph, Node, breadth_first
+
+_LABEL = 44  # characters of a condition that are shown
+_LINE = 22  # characters a line of a label
+_CLASSES = {
+    "agent": "fill:#d9ebf7,stroke:#0072b2,color:#1b1b1b",
+    "tool": "fill:#fbf6c3,stroke:#a89a00,color:#1b1b1b",
+    "hub": "fill:#ffdfae,stroke:#d55e00,color:#1b1b1b,stroke-width:3px",
+    "success": "fill:#bfe8dc,stroke:#00694d,color:#1b1b1b,stroke-width:3px",
+    "abandonment": "fill:#e2e2e2,stroke:#555555,color:#1b1b1b,stroke-width:3px",
+    "escalation": "fill:#f3d3e5,stroke:#a2437b,color:#1b1b1b,stroke-width:3px",
+    "anywhere": "fill:#ffffff,stroke:#555555,color:#1b1b1b,stroke-dasharray:4 3",
+}
+LEGEND = (
+    "Rounded: the assistant speaks. Double-edged: a tool is called. Orange: a hub, where the conversation branches. "
+    "Green, grey and pink: the endings success, abandonment and escalation. Numbers are visits in the training "
+    "conversations; what was never visited is dashed."
+)
+
+
+def flowchart(
+    graph: Graph,
+    node_visits: Mapping[str, int],
+    edge_visits: Mapping[str, int],
+    interrupt_visits: Mapping[str, int],
+) -> str:
+    """Draw the graph; visits are keyed `node`, `node.edge` and by interrupt. What has no entry counts as 0."""
+    names = [*breadth_first(graph), *sorted(set(graph.nodes) - set(breadth_first(graph)))]
+    # Names such as "end" are words of Mermaid's grammar: ids are our own.
+    ids = {name: f"n{i}" for i, name in enumerate(names)}
+    lines = ["flowchart TD", f'    start((" ")) --> {ids[graph.start]}']
+    idle = []
+    for name in names:
+        visits = node_visits.get(name, 0)
+        label = f"{_escape(name)}<br/>{visits}"
+        lines.append(f"    {ids[name]}{_shape(graph.nodes[name], label)}:::{_class(graph.nodes[name])}")
+        idle += [] if visits else [f"    style {ids[name]} stroke-dasharray:4 3"]
+    arrows = [f"{ids[graph.start]}"]
+    for name in names:
+        for edge in graph.nodes[name].edges:
+            visits = edge_visits.get(f"{name}.{edge.id}", 0)
+            label = _label(edge.when or edge.outcome or edge.id, visits)
+            lines.append(f'    {ids[name]} -->|"{label}"| {ids[edge.to]}')
+            idle += [] if visits else [f"    linkStyle {len(arrows)} stroke-dasharray:4 3"]
+            arrows.append(edge.id)
+    if graph.interrupts:
+        lines.append('    anywhere{{"at any point"}}:::anywhere')
+    for name, interrupt in sorted(graph.interrupts.items()):
+        label = _label(interrupt.when, interrupt_visits.get(name, 0))
+        target = ids[interrupt.to] if interrupt.to else "anywhere"
+        lines.append(f'    anywhere -.->|"{label}"| {target}')
+    lines += [f"    classDef {name} {style}" for name, style in _CLASSES.items()]
+    return "\n".join([*lines, *idle])
+
+
+def _shape(node: Node, label: str) -> str:
+    if node.role == "tool":
+        return f'[["{label}"]]'
+    return f'(["{label}"])' if node.terminal else f'("{label}")'
+
+
+def _class(node: Node) -> str:
+    return node.terminal or ("hub" if node.is_hub else node.role)
+
+
+def _label(condition: str, visits: int) -> str:
+    short = textwrap.shorten(condition, _LABEL, placeholder=" …")
+    return "<br/>".join([*(_escape(line) for line in textwrap.wrap(short, _LINE)), str(visits)])
+
+
+def _escape(label: str) -> str:
+    """Write what Mermaid or HTML would read as markup as Mermaid's entity codes."""
+    return re.sub(r'[#&<>"`|\\;]', lambda m: f"#{ord(m[0])};", label)

@@ -1,0 +1,270 @@
+"""Read a procedure's YAML into a Graph; every mistake is named with file, line and remedy.
+
+Run through the stage: `python -m stages.parse data/procedures/P.yaml --out data/graphs/P.json`.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import yaml
+from pydantic import ValidationError
+
+from flowc.graph import Edge, Graph, Node, Slot, edges, placeholders
+from flowc.records import UserError
+
+Loc = tuple[str | int, ...]
+Fail = Callable[[Loc, str], NoReturn]
+
+
+class Source(NamedTuple):
+    """A YAML document as plain values, with the line of every key and item."""
+
+    values: Any
+    lines: dict[Loc, int]
+
+
+def parse_procedure(text: str, file: str) -> Graph:
+    """Parse and validate one procedure.
+
+    `file` names the source in messages; its stem must be the procedure's name.
+    Raises UserError `file:line: what is wrong; what to do` for the first mistake.
+    """
+    source = _load(text, file)
+
+    def fail(loc: Loc, message: str) -> NoReturn:
+        while loc and loc not in source.lines:
+            loc = loc[:-1]
+        raise UserError(f"{file}:{source.lines.get(loc, 1)}: {message}")
+
+    try:
+        graph = Graph.model_validate(source.values)
+    except ValidationError as e:
+        detail = e.errors()[0]
+        where = ".".join(map(str, detail["loc"])) or "the document"
+        if detail["type"] == "extra_forbidden":
+            fail(detail["loc"], f"{where}: unknown key; remove it or check its spelling")
+        fail(detail["loc"], f"{where}: {detail['msg']}; see docs/procedure.md for what belongs here")
+    _check_names(graph, file, fail)
+    for name, slot in graph.slots.items():
+        _check_slot(graph, name, slot, fail)
+    for name, node in graph.nodes.items():
+        _check_node(graph, name, node, fail)
+    _check_phrases(graph, fail)
+    _check_reach(graph, fail)
+    return graph
+
+
+def _load(text: str, file: str) -> Source:
+    lines: dict[Loc, int] = {}
+    loader = yaml.SafeLoader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            raise UserError(f"{file}:1: the procedure is empty; docs/procedure.md shows the smallest one")
+
+        def build(node: yaml.Node, loc: Loc) -> Any:
+            lines.setdefault(loc, node.start_mark.line + 1)
+            if isinstance(node, yaml.MappingNode):
+                out: dict[str, Any] = {}
+                for key_node, value_node in node.value:
+                    key = str(loader.construct_object(key_node))  # type: ignore[no-untyped-call]
+                    line = key_node.start_mark.line + 1
+                    if key in out:
+                        raise UserError(f"{file}:{line}: {key!r} is given twice; remove one")
+                    lines[(*loc, key)] = line
+                    out[key] = build(value_node, (*loc, key))
+                return out
+            if isinstance(node, yaml.SequenceNode):
+                return tuple(build(item, (*loc, i)) for i, item in enumerate(node.value))
+            return loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+
+        return Source(build(root, ()), lines)
+    except yaml.MarkedYAMLError as e:
+        line = e.problem_mark.line + 1 if e.problem_mark else 1
+        raise UserError(f"{file}:{line}: not valid YAML: {e.problem}; check quotes and indentation") from None
+    finally:
+        loader.dispose()  # type: ignore[no-untyped-call]
+
+
+def _check_names(graph: Graph, file: str, fail: Fail) -> None:
+    if graph.procedure != Path(file).stem:
+        fail(
+            ("procedure",), f"procedure {graph.procedure!r} must have the file's name, {Path(file).stem!r}"
+        )
+    for kind in ("slots", "tools", "nodes", "knowledge", "interrupts"):
+        for name in getattr(graph, kind):
+            if not name.isidentifier():
+                fail((kind, name), f"{name!r} is not a name; use letters, digits and underscores")
+    if graph.start not in graph.nodes:
+        fail(("start",), f"start names the node {graph.start!r}, which does not exist; {_known(graph.nodes)}")
+    for name, tool in graph.tools.items():
+        for argument, slot in tool.arguments.items():
+            if slot not in graph.slots:
+                fail(("tools", name, "arguments", argument), _no_slot(slot, graph))
+        for outcome, returned in tool.outcomes.items():
+            for slot in returned:
+                loc = ("tools", name, "outcomes", outcome)
+                if slot not in graph.slots:
+                    fail(loc, _no_slot(slot, graph))
+                if graph.slots[slot].source != "tool":
+                    fail(loc, f"slot {slot!r} is told by the user; add `source: tool` to it")
+    for name, interrupt in graph.interrupts.items():
+        if interrupt.to and interrupt.to not in graph.nodes:
+            fail(
+                ("interrupts", name, "to"),
+                f"interrupt {name!r} goes to {interrupt.to!r}, which does not exist; {_known(graph.nodes)}",
+            )
+        if bool(interrupt.to) == bool(interrupt.say):
+            fail(("interrupts", name), f"interrupt {name!r} needs either `to` (a node) or `say` (and resume)")
+    for name, fact in graph.knowledge.items():
+        for i, phrase in enumerate(fact.say):
+            for must in fact.must:
+                if must not in phrase:
+                    fail(("knowledge", name, "say", i), f"the answer lacks {must!r}, which `must` asks for")
+
+
+def _check_slot(graph: Graph, name: str, slot: Slot, fail: Fail) -> None:
+    given = [g for g in ("values", "join", "date", "number", "code", "share_of") if getattr(slot, g)]
+    if len(given) != 1:
+        fail(
+            ("slots", name),
+            f"slot {name!r} has {' and '.join(given) or 'no generator'}; give exactly one of values, join, "
+            "date, number, code, share_of",
+        )
+    if slot.share_of and (slot.share_of not in graph.slots or not graph.slots[slot.share_of].number):
+        fail(("slots", name, "share_of"), f"share_of names {slot.share_of!r}, which is not a slot of numbers")
+    if len(slot.values) == 1:
+        fail(("slots", name, "values"), f"slot {name!r} has one value; give at least two, or write it out")
+
+
+def _check_node(graph: Graph, name: str, node: Node, fail: Fail) -> None:
+    loc: Loc = ("nodes", name)
+    seen: set[str] = set()
+    for i, edge in enumerate(node.edges):
+        here = (*loc, "edges", i)
+        if edge.to not in graph.nodes:
+            fail((*here, "to"), f"edge {name}.{edge.id} goes to {edge.to!r}, which does not exist; "
+                 f"{_known(graph.nodes)}")  # fmt: skip
+        if edge.id in seen:
+            fail((*here, "id"), f"node {name!r} has two edges with the id {edge.id!r}; rename one")
+        seen.add(edge.id)
+        for slot in edge.renews:
+            if slot not in graph.slots:
+                fail((*here, "renews"), _no_slot(slot, graph))
+        _check_edge(graph, name, node, edge, here, fail)
+    if node.terminal:
+        if node.edges:
+            fail(loc, f"terminal {name!r} has edges; remove them or `terminal`")
+    elif not node.edges:
+        fail(loc, f"node {name!r} is a dead end; give it an edge, or `terminal: success|abandonment|escalation`")
+    if node.role == "tool":
+        if node.calls not in graph.tools:
+            fail((*loc, "calls"), f"tool node {name!r} calls {node.calls!r}; {_known(graph.tools)}")
+        missing = set(graph.tools[node.calls].outcomes) - {e.outcome for e in node.edges if e.outcome}
+        if missing:
+            fail(loc, f"tool node {name!r} has no edge for outcome {min(missing)!r}; add one")
+    elif node.calls:
+        fail((*loc, "calls"), f"node {name!r} has role {node.role}; only a tool node calls a tool")
+    if node.role == "agent" and not node.say:
+        fail(loc, f"agent node {name!r} has nothing to say; give it `say`, a bank of phrasings")
+    if node.waits and not all(e.says for e in node.edges):
+        fail(loc, f"node {name!r} mixes edges that the user speaks with edges without `says`; give each a bank")
+    if node.role == "agent" and not node.waits and node.is_hub:
+        fail(loc, f"agent node {name!r} has several edges and none that the user speaks; give each `says`")
+
+
+def _check_edge(graph: Graph, name: str, node: Node, edge: Edge, here: Loc, fail: Fail) -> None:
+    if edge.outcome is not None:
+        if node.role != "tool":
+            fail((*here, "outcome"), f"edge {name}.{edge.id} has an outcome, but {name!r} is no tool node")
+        if node.calls in graph.tools and edge.outcome not in graph.tools[node.calls].outcomes:
+            fail((*here, "outcome"), f"tool {node.calls!r} has no outcome {edge.outcome!r}; "
+                 f"{_known(graph.tools[node.calls].outcomes)}")  # fmt: skip
+    elif node.role == "tool":
+        fail(here, f"edge {name}.{edge.id} leaves a tool node; say for which `outcome`")
+    wanted = set(edge.gives)
+    for i, phrase in enumerate(edge.says):
+        if set(placeholders([phrase])) != wanted:
+            fail(
+                (*here, "says", i),
+                f"this phrase mentions {sorted(placeholders([phrase]))}, but the first of the bank "
+                f"mentions {sorted(wanted)}; all phrases of an edge give the same slots",
+            )
+
+
+def _banks(graph: Graph) -> Iterator[tuple[Loc, Sequence[str]]]:
+    for name, node in graph.nodes.items():
+        yield ("nodes", name, "say"), node.say
+        yield ("nodes", name, "again"), node.again
+        for i, edge in enumerate(node.edges):
+            yield ("nodes", name, "edges", i, "says"), edge.says
+    for name, slot in graph.slots.items():
+        for bank in ("mention", "corrections", "noted"):
+            yield ("slots", name, bank), getattr(slot, bank)
+    for name, fact in graph.knowledge.items():
+        yield ("knowledge", name, "asks"), fact.asks
+        yield ("knowledge", name, "say"), fact.say
+    for name, interrupt in graph.interrupts.items():
+        yield ("interrupts", name, "says"), interrupt.says
+        yield ("interrupts", name, "say"), interrupt.say
+
+
+def _check_phrases(graph: Graph, fail: Fail) -> None:
+    for loc, bank in _banks(graph):
+        for i, phrase in enumerate(bank):
+            here = (*loc, i)
+            try:
+                names = [field for _, field, _, _ in string.Formatter().parse(phrase) if field is not None]
+            except ValueError as e:
+                fail(here, f"phrase {phrase!r}: {e}; braces are for slots, as in {{city}}")
+            if not phrase.strip():
+                fail(here, "an empty phrase; remove it")
+            for slot in names:
+                if slot not in graph.slots:
+                    fail(here, f"phrase {phrase!r}: " + _no_slot(slot, graph))
+            if phrase in bank[:i]:
+                fail(here, f"phrase {phrase!r} stands twice in its bank; remove one")
+            if loc[0] == "slots" and loc[1] not in names:
+                fail(here, f"phrase {phrase!r} does not mention {{{loc[1]}}}; put it in")
+
+
+def _check_reach(graph: Graph, fail: Fail) -> None:
+    starts = {graph.start} | {i.to for i in graph.interrupts.values() if i.to}
+    reached = _closure(starts, {n: {e.to for e in node.edges} for n, node in graph.nodes.items()})
+    for name, node in graph.nodes.items():
+        if name not in reached:
+            what = "ending" if node.terminal else "node"
+            fail(("nodes", name), f"{what} {name!r} is unreachable from {graph.start!r}; add an edge to it or remove it")
+    ends = {n for n, node in graph.nodes.items() if node.terminal}
+    if not ends:
+        fail(("nodes",), "no node is terminal; give at least one node `terminal: success`")
+    back: dict[str, set[str]] = {n: set() for n in graph.nodes}
+    for name, edge in edges(graph):
+        back[edge.to].add(name)
+    for name in graph.nodes:
+        if name not in _closure(ends, back):
+            fail(("nodes", name), f"no ending can be reached from {name!r}; give its loop a way out")
+
+
+def _closure(starts: set[str], following: dict[str, set[str]]) -> set[str]:
+    seen: set[str] = set()
+    front = sorted(starts)
+    while front:
+        name = front.pop()
+        if name not in seen:
+            seen.add(name)
+            front.extend(following[name])
+    return seen
+
+
+def _known(names: Any) -> str:
+    listed = sorted(names)
+    return f"known are {', '.join(listed[:20])}" if listed else "none is defined"
+
+
+def _no_slot(slot: str, graph: Graph) -> str:
+    return f"slot {slot!r} is not defined; add it under `slots` or correct the name ({_known(graph.slots)})"

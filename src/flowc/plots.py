@@ -1,0 +1,191 @@
+"""The report's plots as PNG: the same numbers give the same bytes. Colours are Okabe and Ito's, safe for most eyes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from flowc.metrics import Rate
+
+BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#666666"
+_DPI = 144
+_STYLE = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+}
+
+Points = Sequence[tuple[float, float]]
+
+
+class ArmRates(NamedTuple):
+    """An arm's success: one rate a group (such as "all"), or the reason why there is none."""
+
+    arm: str
+    rates: Mapping[str, Rate | None]
+    not_run: str | None
+
+
+class ArmTokens(NamedTuple):
+    """An arm's mean tokens a conversation, as the server counted them."""
+
+    arm: str
+    prompt: float
+    completion: float
+
+
+class Load(NamedTuple):
+    """One row of the load sweep: latencies in milliseconds by percentile, None where not measured."""
+
+    concurrency: int
+    cache: str
+    tokens_per_second: float | None
+    ttft: Mapping[str, float | None]
+    tpot: Mapping[str, float | None]
+    itl: Mapping[str, float | None]
+
+
+def loss(path: Path, train: Points, held_out: Points, best_step: float | None) -> None:
+    """Draw the loss (nats a target token) of training batches and of the eval conversations over the steps."""
+    with mpl.rc_context(_STYLE):
+        figure, (axes,) = _figure(8, 3.8, 1)
+        if train:
+            axes.plot(*zip(*train, strict=True), color=BLUE, lw=1.2, alpha=0.75, label="training batches")
+        if held_out:
+            axes.plot(*zip(*held_out, strict=True), "o-", color=ORANGE, lw=2, ms=5, label="eval conversations")
+        if best_step is not None:
+            axes.axvline(best_step, color=GREY, ls="--", lw=1.2, label=f"kept: step {best_step:g}")
+        axes.set(xlabel="optimiser step", ylabel="loss (nats per target token)", title="Training", ylim=(0, None))
+        axes.legend()
+        _save(figure, path)
+
+
+def success(path: Path, arms: Sequence[ArmRates]) -> None:
+    """Draw each arm's task success with its 95 % interval, one marker a group."""
+    groups = list(dict.fromkeys(g for a in arms for g in a.rates))
+    looks = [(BLUE, "o", 8), (GREEN, "s", 5.5), (ORANGE, "D", 5.5), (GREY, "^", 5.5)]
+    with mpl.rc_context(_STYLE):
+        figure, (axes,) = _figure(8, 1.4 + 0.62 * len(arms), 1)
+        for row, arm in enumerate(arms):
+            if arm.not_run is not None:
+                axes.text(1, row, f"not run: {arm.not_run}", va="center", color=GREY, style="italic")
+            for i, group in enumerate(groups):
+                rate = arm.rates.get(group)
+                if rate is not None and rate.mean is not None:
+                    _interval(axes, rate, row + 0.2 * (i - (len(groups) - 1) / 2), *looks[i % len(looks)])
+        for group, (color, marker, size) in zip(groups, looks, strict=False):
+            axes.plot([], [], marker=marker, ms=size, color=color, ls="none", label=group)
+        axes.set_yticks(range(len(arms)), [a.arm for a in arms])
+        axes.set(xlim=(-2, 102), ylim=(len(arms) - 0.4, -0.6), xlabel="conversations that end as they should (%)")
+        axes.set_title("Task success with 95 % intervals")
+        axes.grid(axis="y", visible=False)
+        if groups:
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.9 / (1.4 + 0.62 * len(arms))), ncols=len(groups))
+        _save(figure, path)
+
+
+def _interval(axes: Axes, rate: Rate, y: float, color: str, marker: str, size: float) -> None:
+    assert rate.mean is not None
+    low = rate.mean if rate.low is None else rate.low
+    high = rate.mean if rate.high is None else rate.high
+    axes.plot([100 * low, 100 * high], [y, y], color=color, lw=2, solid_capstyle="butt")
+    axes.plot([100 * rate.mean], [y], marker=marker, ms=size, color=color, ls="none", clip_on=False)
+
+
+def tokens(path: Path, arms: Sequence[ArmTokens]) -> None:
+    """Draw the tokens of a mean conversation, prompt and completion, by arm."""
+    with mpl.rc_context(_STYLE):
+        figure, (axes,) = _figure(8, 1.4 + 0.5 * len(arms), 1)
+        rows = range(len(arms))
+        prompt = [a.prompt for a in arms]
+        axes.barh(rows, prompt, color=BLUE, height=0.6, label="prompt")
+        axes.barh(rows, [a.completion for a in arms], left=prompt, color=ORANGE, height=0.6, label="completion")
+        for row, arm in zip(rows, arms, strict=True):
+            axes.annotate(
+                f"{arm.prompt + arm.completion:,.0f}",
+                (arm.prompt + arm.completion, row),
+                xytext=(5, 0),
+                textcoords="offset points",
+                va="center",
+            )
+        axes.set_yticks(rows, [a.arm for a in arms])
+        axes.set(ylim=(len(arms) - 0.4, -0.6), xlabel="tokens per conversation, all requests together")
+        axes.set_title("What a conversation takes")
+        axes.margins(x=0.12)
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.grid(axis="y", visible=False)
+        axes.legend(loc="lower right")
+        _save(figure, path)
+
+
+def serving(path: Path, rows: Sequence[Load]) -> None:
+    """Draw throughput and latency against concurrency, the prefix cache cold and warm.
+
+    Latency lines are medians; the shade reaches to p95.
+    """
+    looks = {"cold": (BLUE, "o"), "warm": (ORANGE, "s")}
+    with mpl.rc_context(_STYLE):
+        figure, (throughput, first, later) = _figure(11, 3.9, 3)
+        for cache in dict.fromkeys(r.cache for r in rows):
+            color, marker = looks.get(cache, (GREY, "^"))
+            some = sorted((r for r in rows if r.cache == cache), key=lambda r: r.concurrency)
+            speeds = [(r.concurrency, r.tokens_per_second) for r in some if r.tokens_per_second is not None]
+            if speeds:
+                throughput.plot(*zip(*speeds, strict=True), color=color, marker=marker, label=f"{cache} cache")
+            for axes, latencies in ((first, [r.ttft for r in some]), (later, [r.tpot for r in some])):
+                _latency(axes, [r.concurrency for r in some], latencies, color, marker)
+        throughput.set(ylabel="output tokens per second", title="Throughput")
+        first.set(ylabel="milliseconds", title="Time to first token")
+        later.set(ylabel="milliseconds", title="Time per further token")
+        ticks = sorted({r.concurrency for r in rows})
+        for axes in (throughput, first, later):
+            axes.set_xscale("log", base=2)
+            axes.set_xticks(ticks, [str(t) for t in ticks])
+            axes.minorticks_off()
+            axes.set(xlabel="concurrent requests", ylim=(0, None))
+        throughput.legend(loc="best")
+        first.plot([], [], color=GREY, label="median")
+        first.fill_between([], [], color=GREY, alpha=0.2, label="up to p95")
+        first.legend(loc="best")
+        _save(figure, path)
+
+
+def _latency(
+    axes: Axes, at: Sequence[int], values: Sequence[Mapping[str, float | None]], color: str, marker: str
+) -> None:
+    known = [(x, v["p50"], v.get("p95")) for x, v in zip(at, values, strict=True) if v.get("p50") is not None]
+    if not known:
+        return
+    x, median, high = zip(*known, strict=True)
+    axes.plot(x, median, color=color, marker=marker)
+    if None not in high:
+        axes.fill_between(x, median, high, color=color, alpha=0.18, lw=0)
+
+
+def _figure(width: float, height: float, panels: int) -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, [figure.add_subplot(1, panels, i + 1) for i in range(panels)]
+
+
+def _save(figure: Figure, path: Path) -> None:
+    picture = io.BytesIO()
+    # Without its metadata a PNG names no version and no date.
+    figure.savefig(picture, format="png", dpi=_DPI, metadata={"Software": None})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(picture.getvalue())

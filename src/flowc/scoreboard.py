@@ -1,0 +1,231 @@
+"""The report's answer and its tables of scores: every mean with its interval and n, nothing unknown as zero."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from flowc.markdown import table, text
+from flowc.metrics import (
+    ARMS,
+    SPLITS,
+    Json,
+    Rate,
+    arm,
+    arms,
+    criteria,
+    number,
+    rate,
+    reason_not_run,
+    section,
+)
+from flowc.records import Record
+
+NOT_RUN = "not run"
+NOT_MEASURED = "not measured"
+_SIGNIFICANT = 0.05
+
+
+class Targets(Record):
+    """What the compiled model has to reach to be said to follow the procedure, shares in [0, 1]."""
+
+    seen_path: float = Field(ge=0, le=1)
+    """Task success on paths of the training data."""
+    held_out_path: float = Field(ge=0, le=1)
+    """Task success on paths that training never saw."""
+    information_accuracy: float = Field(ge=0, le=1)
+    """Values stated correctly."""
+
+
+def percent(share: float) -> str:
+    """Write a share as a percentage with at most one decimal."""
+    return f"{100 * share:.1f}".removesuffix(".0") + " %"
+
+
+def cell(value: Rate | None, expected_n: int | None = None, judged: bool = False) -> str:
+    """Write a rate for a table: mean, interval, and n where it is not `expected_n`.
+
+    A dash stands for a verdict that could not be had, with the count of those.
+    """
+    if value is None:
+        return NOT_MEASURED
+    if value.mean is None:
+        return f"— ({value.unscored} unscored)" if value.unscored else "— (n=0)"
+    scale, digits = (1, 2) if judged else (100, 1)
+
+    def show(x: float) -> str:
+        return f"{scale * x:.{digits}f}" if judged else f"{scale * x:.{digits}f}".removesuffix(".0")
+
+    out = show(value.mean) + ("" if judged else " %")
+    if value.low is not None and value.high is not None:
+        out += f" [{show(value.low)}–{show(value.high)}]"
+    if value.n != expected_n:
+        out += f" n={value.n}"
+    return out + (f", {value.unscored} unscored" if value.unscored else "")
+
+
+def sentence(value: Rate | None) -> str:
+    """Write a rate for running text."""
+    if value is None:
+        return NOT_MEASURED
+    if value.mean is None:
+        return f"unscored ({value.unscored} conversations)"
+    interval = ""
+    if value.low is not None and value.high is not None:
+        interval = f"95 % interval {percent(value.low)[:-2]}–{percent(value.high)}, "
+    return f"{percent(value.mean)} ({interval}n = {value.n})"
+
+
+def headline(scores: Sequence[Json]) -> str:
+    """Lay out arms against criteria, one table a procedure, to be read on a terminal as well as rendered."""
+    return "\n\n".join(f"{text(str(s.get('procedure')))}\n\n{arms_table(s, criteria(s))}" for s in scores)
+
+
+def arms_table(scores: Json, names: Sequence[str], judged: bool = False) -> str:
+    """Lay out arms against criteria, and below it why arms were not run and what a dash means."""
+    rows, notes = [], []
+    for name in arms(scores):
+        reason = reason_not_run(scores, name)
+        if reason is not None:
+            rows.append([name, *[NOT_RUN] * (len(names) + 1)])
+            notes.append(f"{name} not run: {text(reason)}")
+            continue
+        one = arm(scores, name)
+        n = number(one, "n")
+        cells = [cell(rate(one.get(c)), None if n is None else int(n), judged) for c in names]
+        rows.append([name, NOT_MEASURED if n is None else f"{n:.0f}", *cells])
+    if any("—" in c or "unscored" in c for row in rows for c in row):
+        notes.append("—, unscored: verdicts that could not be had. They are counted and never taken as zero")
+    listed = "".join(f"\n- {note}" for note in notes)
+    return table(["arm", "n", *(_title(c) for c in names)], rows) + (f"\n{listed}" if notes else "")
+
+
+def split_table(scores: Json) -> str:
+    """Lay out the criteria on seen and on held-out paths, for every arm that was run."""
+    names = criteria(scores)
+    rows = [
+        [f"{name}, {title}", *(cell(rate((section(arm(scores, name), "by_split", split) or {}).get(c))) for c in names)]
+        for name in _run(scores)
+        for split, title in SPLITS.items()
+    ]
+    return table(["arm and split", *(_title(c) for c in names)], rows)
+
+
+def deviation_table(scores: Json, criterion: str) -> str:
+    """Lay out a criterion by kind of deviation from the path; a conversation counts under each of its kinds."""
+    run = _run(scores)
+    kinds = sorted({kind for name in run for kind in section(arm(scores, name), "by_deviation") or {}})
+    if not kinds:
+        return f"{NOT_RUN}: no scenario has a deviation"
+    rows = [
+        [_title(kind), *(cell(rate((section(arm(scores, name), "by_deviation", kind) or {}).get(criterion))) for name in run)]
+        for kind in kinds
+    ]
+    return table([_title(criterion), *run], rows)
+
+
+def endings_table(scores: Json) -> str:
+    """Count why conversations ended, by arm; the simulated user's own errors stand apart."""
+    run = _run(scores)
+    reasons = sorted({r for name in run for r in section(arm(scores, name), "endings") or {}})
+    rows = []
+    for name in run:
+        counts = [number(arm(scores, name), "endings", r) or 0 for r in reasons]
+        errors = number(arm(scores, name), "simulator_errors")
+        rows.append([name, *(f"{c:.0f}" for c in counts), NOT_MEASURED if errors is None else f"{errors:.0f}"])
+    return table(["arm", *(_title(r) for r in reasons), "Simulator errors"], rows)
+
+
+def tokens_table(scores: Json) -> str:
+    """Lay out the tokens of a mean conversation by arm, and how many times those of the compiled model."""
+    compiled = conversation_tokens(scores, ARMS[0])
+    rows = []
+    for name in _run(scores):
+        values = [number(arm(scores, name), "tokens", f"{k}_per_conversation") for k in ("prompt", "completion", "calls")]
+        total = conversation_tokens(scores, name)
+        times = f"{total / compiled:.1f} x" if total is not None and compiled else NOT_MEASURED
+        shown = [NOT_MEASURED if v is None else f"{v:,.0f}" for v in (*values[:2], total)]
+        rows.append([name, *shown, NOT_MEASURED if values[2] is None else f"{values[2]:.1f}", times])
+    return table(["arm", "Prompt", "Completion", "Together", "Requests", "Against compiled"], rows)
+
+
+def comparisons_table(scores: Json) -> str:
+    """Lay out the tests between arms, with Holm's correction over all of them."""
+    found = scores.get("comparisons") or []
+    if not found:
+        return f"{NOT_RUN}: one arm alone has nothing to be compared with"
+    rows = [
+        [
+            f"{c['a']} and {c['b']}",
+            _title(c["criterion"]),
+            text(str(c["test"])),
+            *(NOT_MEASURED if c.get(k) is None else f"{c[k]:.2g}" for k in ("effect", "p", "p_holm")),
+        ]
+        for c in found
+    ]
+    return table(["arms", "Criterion", "Test", "Effect", "p", "p (Holm)"], rows)
+
+
+def conversation_tokens(scores: Json, name: str) -> float | None:
+    """Tokens of an arm's mean conversation, prompt and completion together."""
+    parts = [number(arm(scores, name), "tokens", f"{k}_per_conversation") for k in ("prompt", "completion")]
+    return None if None in parts else sum(p for p in parts if p is not None)
+
+
+def verdict(scores: Json, targets: Targets) -> str:
+    """Say whether the compiled model follows the procedure, and how surely."""
+    compiled = arm(scores, ARMS[0])
+    reason = reason_not_run(scores, ARMS[0])
+    if reason is not None:
+        return f"**Does the compiled model follow the procedure? Not known.** It was {NOT_RUN}: {text(reason)}."
+    by_split = {s: rate((section(compiled, "by_split", s) or {}).get("task_success")) for s in SPLITS}
+    facts = rate(compiled.get("information_accuracy"))
+    wanted = [
+        (f"task success on {SPLITS['seen_path']}", by_split["seen_path"], targets.seen_path),
+        (f"task success on {SPLITS['held_out_path']}", by_split["held_out_path"], targets.held_out_path),
+        ("information accuracy", facts, targets.information_accuracy),
+    ]
+    unknown = [what for what, found, _ in wanted if found is None or found.mean is None]
+    missed = [what for what, found, least in wanted if found and found.mean is not None and found.mean < least]
+    answer = "No" if missed else "Not known" if unknown else "Yes"
+    goals = ", ".join(f"{what} at least {percent(least)}" for what, _, least in wanted)
+    short = [f"missed: {', '.join(missed)}"] * bool(missed) + [f"not known: {', '.join(unknown)}"] * bool(unknown)
+    return (
+        f"**Does the compiled model follow the procedure? {answer}.** It brings "
+        f"{sentence(rate(compiled.get('task_success')))} of the conversations to the ending that their scenario calls "
+        f"for: {sentence(by_split['seen_path'])} on paths that training saw and {sentence(by_split['held_out_path'])} on "
+        f"paths held out, and of the values it states {sentence(facts)} are right. Users spoke in phrases that training "
+        f"never saw. The targets are {goals} ({'; '.join(short) or 'all met'})."
+    )
+
+
+def against_others(scores: Json) -> str:
+    """Say how the other arms did on the same scenarios and which differences are larger than chance."""
+    own = rate(arm(scores, ARMS[0]).get("task_success"))
+    others = [name for name in _run(scores) if name != ARMS[0]]
+    shown = [f"{name} {sentence(rate(arm(scores, name).get('task_success')))}" for name in others]
+    out = f"On the same scenarios the other arms succeed in: {'; '.join(shown)}." if shown else "No other arm was run."
+    surely: dict[str, list[str]] = {"ahead of": [], "behind": [], "not distinguishable from": []}
+    for c in scores.get("comparisons") or []:
+        other = c["b"] if c["a"] == ARMS[0] else c["a"]
+        found = rate(arm(scores, other).get("task_success"))
+        if c["criterion"] != "task_success" or ARMS[0] not in (c["a"], c["b"]) or c.get("p_holm") is None:
+            continue
+        if own is None or own.mean is None or found is None or found.mean is None:
+            continue
+        side = "ahead of" if own.mean > found.mean else "behind"
+        surely[side if c["p_holm"] < _SIGNIFICANT else "not distinguishable from"].append(other)
+    said = [f"{side} {', '.join(names)}" for side, names in surely.items() if names]
+    if said:
+        out += f" The compiled model is {'; '.join(said)} (Holm-adjusted p < {_SIGNIFICANT} or not)."
+    idle = [f"{n} ({text(str(reason_not_run(scores, n)))})" for n in arms(scores) if n not in _run(scores)]
+    return out + (f" Not run: {', '.join(idle)}." if idle else "")
+
+
+def _run(scores: Json) -> list[str]:
+    return [name for name in arms(scores) if reason_not_run(scores, name) is None]
+
+
+def _title(name: str) -> str:
+    return text(name.replace("_", " ").capitalize() if "." not in name else name)

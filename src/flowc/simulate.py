@@ -1,0 +1,139 @@
+"""Simulated users talk to an arm: many conversations at once over one served model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from pydantic import Field
+from tqdm import tqdm
+
+from flowc.client import Completion, ContextOverflow, Sampling
+from flowc.graph import Graph
+from flowc.records import Message, Record
+from flowc.scenarios import Scenario
+from flowc.tools import execute
+from flowc.tracker import Tracker
+from flowc.transcripts import Ended, Tokens, Transcript, Turn
+from flowc.user import ScriptedUser
+
+_CONFUSIONS = 3  # a person gives up after as many replies that make no sense
+_TOOL_CALLS = 3  # in a row; no procedure needs more than one
+
+
+class SimulateParams(Record):
+    """How conversations are simulated; the same for every arm."""
+
+    temperature: float = Field(ge=0)
+    """Sampling temperature; 0 takes the likeliest token."""
+    top_p: float = Field(gt=0, le=1)
+    """Nucleus sampling."""
+    max_tokens: int = Field(ge=1)
+    """Longest reply in tokens."""
+    max_turns: int = Field(ge=1)
+    """Assistant messages after which a conversation is stopped."""
+    concurrency: int = Field(ge=1)
+    """Conversations at once."""
+
+
+def sampling(params: SimulateParams, seed: int) -> Sampling:
+    """Give the one sampling setting of all arms."""
+    return Sampling(
+        temperature=params.temperature, top_p=params.top_p, max_tokens=params.max_tokens, seed=seed
+    )
+
+
+class Reply(NamedTuple):
+    """An arm's next message, and the calls to the model that it took."""
+
+    message: Message
+    completions: tuple[Completion, ...]
+
+
+class Arm(Protocol):
+    """Whatever plays the assistant in one conversation."""
+
+    async def reply(self, history: Sequence[Message]) -> Reply:
+        """Give the next message; `history` begins without a system prompt."""
+
+
+MakeArm = Callable[[], Arm]
+
+
+async def simulate(
+    graph: Graph,
+    scenarios: Sequence[Scenario],
+    name: str,
+    make_arm: MakeArm,
+    tracker: Tracker,
+    params: SimulateParams,
+) -> list[Transcript]:
+    """Play every scenario once; transcripts come in the order of their scenarios' ids."""
+    gate = asyncio.Semaphore(params.concurrency)
+    with tqdm(total=len(scenarios), desc=f"{name}: conversations", unit="conv") as bar:
+
+        async def one(scenario: Scenario) -> Transcript:
+            async with gate:
+                transcript = await converse(graph, scenario, name, make_arm(), tracker, params.max_turns)
+            bar.update()
+            return transcript
+
+        async with asyncio.TaskGroup() as group:
+            running = [group.create_task(one(s)) for s in sorted(scenarios, key=lambda s: s.id)]
+    return [t.result() for t in running]
+
+
+async def converse(
+    graph: Graph, scenario: Scenario, name: str, arm: Arm, tracker: Tracker, max_turns: int
+) -> Transcript:
+    """Play one scenario until it ends; the transcript says why it did."""
+    user = ScriptedUser(graph, scenario)
+    turns: list[Turn] = []
+    tokens = Tokens()
+    calls: Counter[str] = Counter()
+    confused = in_a_row = 0
+
+    def end(why: Ended) -> Transcript:
+        return Transcript(scenario=scenario.id, arm=name, ended=why, turns=tuple(turns), tokens=tokens)
+
+    for _ in range(max_turns):
+        try:
+            reply = await arm.reply([t.message for t in turns])
+        except ContextOverflow:
+            return end(Ended.TOO_LONG)
+        tokens = Tokens(
+            prompt=tokens.prompt + sum(c.prompt_tokens for c in reply.completions),
+            completion=tokens.completion + sum(c.completion_tokens for c in reply.completions),
+            calls=tokens.calls + len(reply.completions),
+        )
+        message = reply.message
+        if message.tool_calls:
+            in_a_row += 1
+            call = message.tool_calls[0]
+            result = execute(graph, scenario, call, calls)
+            turns.append(Turn(message=message, labels=(result.node,) if result.node else ()))
+            turns.append(
+                Turn(
+                    message=Message(role="tool", content=result.content),
+                    labels=(f"outcome:{result.outcome}",) if result.outcome else ("error",),
+                    gives=result.values,
+                )
+            )
+            if in_a_row >= _TOOL_CALLS:
+                return end(Ended.TOOL_LOOP)
+            continue
+        in_a_row = 0
+        if not message.content.strip():
+            return end(Ended.EMPTY_REPLY)
+        node = tracker.track(message.content).node
+        turns.append(Turn(message=message, labels=(node,) if node else ()))
+        if node and graph.nodes[node].terminal:
+            return end(Ended.TERMINAL)
+        turn = user.reply(node)
+        confused = confused + 1 if turn.labels[0] == "confused" else 0
+        if confused >= _CONFUSIONS:
+            return end(Ended.NOT_UNDERSTOOD)
+        turns.append(Turn(message=Message(role="user", content=turn.text), labels=turn.labels, gives=turn.gives))
+    return end(Ended.TURN_LIMIT)

@@ -1,0 +1,131 @@
+"""Slot values: drawing them, and finding them in a text.
+
+Pools are split by hash like phrases, so the evaluation's values are never seen in training.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, timedelta
+from random import Random
+
+from flowc.graph import Bank, Change, DateRange, Graph, NumberRange, Slot, is_held_out, part
+
+_TRIES = 10_000
+_STRFTIME = {
+    "%-d": r"\d{1,2}", "%d": r"\d{2}", "%-m": r"\d{1,2}", "%m": r"\d{2}", "%Y": r"\d{4}", "%y": r"\d{2}",
+    "%B": r"(?:January|February|March|April|May|June|July|August|September|October|November|December)",
+    "%b": r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)",
+    "%A": r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day", "%a": r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)",
+}  # fmt: skip
+
+
+def draw(
+    graph: Graph, name: str, rng: Random, bank: Bank, known: Mapping[str, str], change: Change = "any"
+) -> str:
+    """Draw a value of slot `name` from one part of its pool.
+
+    `known` has the values that apply so far: a new value differs from the present one, moves as `change`
+    says where it is a number, and a share is taken of the slot that it names.
+    Raises ValueError when the pool has no such value.
+    """
+    slot = graph.slots[name]
+    present = known.get(name)
+    if slot.share_of:
+        base = number_in(known[slot.share_of])
+        return slot.format.format(n=int(base * rng.uniform(slot.low, slot.high)))
+    value = ""
+    for _ in range(_TRIES):
+        value = _draw_once(slot, rng, bank)
+        if present is None or value.casefold() != present.casefold() and _moves(value, present, change):
+            return value
+    if change != "any":  # already at the end of the range: any other value
+        return draw(graph, name, rng, bank, known)
+    raise ValueError(f"slot {name!r} has too few {bank} values to draw another than {present!r}; widen its pool")
+
+
+def _moves(value: str, present: str, change: Change) -> bool:
+    if change == "any":
+        return True
+    higher = number_in(value) > number_in(present)
+    return higher == (change == "higher")
+
+
+def number_in(text: str) -> int:
+    """Read the one number in a written amount, as 2400 in "$2,400".
+
+    Raises ValueError when there is none.
+    """
+    digits = re.sub(r"\D", "", text)
+    if not digits:
+        raise ValueError(f"no number in {text!r}")
+    return int(digits)
+
+
+def _draw_once(slot: Slot, rng: Random, bank: Bank) -> str:
+    if slot.values:
+        return rng.choice(part(slot.values, bank))
+    if slot.join:
+        return " ".join(rng.choice(part(pool, bank)) for pool in slot.join)
+    for _ in range(_TRIES):
+        value = _write(slot, rng)
+        if is_held_out(value) == (bank == "held_out"):
+            return value
+    raise ValueError(f"a slot's range has no {bank} value; widen it")
+
+
+def _write(slot: Slot, rng: Random) -> str:
+    if slot.date:
+        return _write_date(slot.date, rng)
+    if slot.number:
+        return _write_number(slot.number, rng)
+    assert slot.code, "parse lets only slots with one generator through"
+    letters, digits = "ABCDEFGHJKLMNPQRSTUVWXYZ", "0123456789"
+    return "".join(
+        rng.choice(letters) if c == "@" else rng.choice(digits) if c == "#" else c for c in slot.code
+    )
+
+
+def _write_date(dates: DateRange, rng: Random) -> str:
+    day = date.fromisoformat(dates.start) + timedelta(days=rng.randrange(dates.days))
+    return day.strftime(rng.choice(dates.formats))
+
+
+def _write_number(numbers: NumberRange, rng: Random) -> str:
+    n = rng.randrange(numbers.low, numbers.high + 1, numbers.step)
+    return rng.choice(numbers.formats).format(n=n)
+
+
+def pattern(slot: Slot, own_words: str) -> re.Pattern[str] | None:
+    """Compile an expression that finds this slot's values in a text, or None where it cannot tell.
+
+    Values that also stand in `own_words`, the agent's own phrasings, are left out: "Nice" would be found in
+    "Nice choice". Values of joined pools (names of people) are not looked for.
+    """
+    if slot.values:
+        found = [v for v in slot.values if v not in own_words and len(v) > 2 and slot.source == "tool"
+                 or v[:1].isupper() and v not in own_words]  # fmt: skip
+        alternatives = [re.escape(v) for v in sorted(set(found), key=lambda v: (-len(v), v))]
+    elif slot.date:
+        alternatives = [_date_pattern(f) for f in slot.date.formats]
+    elif slot.number:
+        alternatives = [_number_pattern(f) for f in slot.number.formats]
+    elif slot.share_of:
+        alternatives = [_number_pattern(slot.format)]
+    elif slot.code:
+        alternatives = ["".join("[A-Z]" if c == "@" else r"\d" if c == "#" else re.escape(c) for c in slot.code)]
+    else:
+        return None
+    if not alternatives:
+        return None
+    return re.compile(r"(?<!\w)(?:" + "|".join(alternatives) + r")(?!\w)")
+
+
+def _number_pattern(written: str) -> str:
+    return re.sub(r"\\\{n(:,)?\\\}", lambda _: r"\\d[\\d,]*", re.escape(written)).replace(r"\\", "\\")
+
+
+def _date_pattern(written: str) -> str:
+    pieces = re.split(r"(%-?[a-zA-Z])", written)
+    return "".join(_STRFTIME.get(p, re.escape(p)) for p in pieces)

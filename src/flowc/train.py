@@ -1,0 +1,440 @@
+"""Full-parameter fine-tuning under DeepSpeed ZeRO-3: one rank's part of the run, from tokens to a saved model.
+
+Run as `python -m stages.train`, which starts the ranks. The effective batch is fixed; how it is split into
+micro-batches follows from the number of ranks and from `micro_tokens`, and changes the result by rounding only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import deepspeed
+import torch
+import torch.distributed as dist
+from deepspeed.accelerator import get_accelerator
+from pydantic import Field
+from tqdm import tqdm
+from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.integrations import HfDeepSpeedConfig
+
+from flowc import checkpoint
+from flowc.checkpoint import Progress
+from flowc.machine import DTYPES, Precision, device_name, fast_precision, fits_resident, matrix_peak
+from flowc.model_card import model_card, sha256_of
+from flowc.packing import (
+    ATTENTION,
+    Pack,
+    PackedLoss,
+    Tokens,
+    effective_batches,
+    pack,
+    read_token_set,
+    split,
+    steps_per_epoch,
+    supervised,
+)
+from flowc.records import Record, UserError, write_json
+
+
+class TrainParams(Record):
+    """What changes the trained weights. Where it runs comes from the environment."""
+
+    epochs: int = Field(ge=1)
+    """Times that each conversation is seen."""
+    learning_rate: float = Field(gt=0)
+    """Peak of the schedule: linear warm-up, then cosine to zero."""
+    warmup_share: float = Field(ge=0, lt=1)
+    """Share of the steps that warm up."""
+    batch_size: int = Field(ge=1)
+    """Conversations in an optimizer step, over all ranks."""
+    micro_tokens: int = Field(ge=1)
+    """Most tokens that a rank holds activations for at a time (about 1.5 MB each at 135M parameters, fp32)."""
+    weight_decay: float = Field(ge=0)
+    """Of AdamW, on matrices only."""
+    max_grad_norm: float = Field(gt=0)
+    """Gradients are clipped to this norm."""
+    evals: int = Field(ge=1)
+    """Evaluations, evenly spaced, the last one at the end; the model with the lowest loss is kept."""
+    eval_conversations: int = Field(ge=1)
+    """Most held-out conversations of an evaluation, evenly spaced over the file."""
+
+
+class Job(NamedTuple):
+    """Paths of one run; `side` is where a killed run is continued from, `checkpoint_seconds` how often."""
+
+    tokens: Path
+    base: Path
+    graph: Path
+    out: Path
+    metrics: Path
+    side: Path
+    checkpoint_seconds: float
+
+
+class Inputs(NamedTuple):
+    """What a run reads."""
+
+    train: list[Tokens]
+    evaluation: list[Tokens]
+    config: Any
+    hashes: dict[str, str]
+
+
+def read_inputs(job: Job, params: TrainParams) -> Inputs:
+    """Read tokens and the base's config, and hash all inputs.
+
+    Raises UserError naming the file that is missing or unusable.
+    """
+    weights = list(job.base.glob("*.safetensors"))
+    if not weights or not (job.base / "config.json").exists():
+        raise UserError(f"{job.base}: no base model there; `dvc repro base` makes it")
+    config = AutoConfig.from_pretrained(job.base)
+    files = {"train tokens": job.tokens / "train.parquet", "eval tokens": job.tokens / "eval.parquet"}
+    train, evaluation = (read_token_set(path, config.vocab_size) for path in files.values())
+    count = min(len(evaluation), params.eval_conversations)
+    evaluation = [evaluation[i * len(evaluation) // count] for i in range(count)]
+    hashes = {name: sha256_of([path]) for name, path in files.items()}
+    return Inputs(
+        train, evaluation, config, hashes | {"graph": sha256_of([job.graph]), "base weights": sha256_of(weights)}
+    )
+
+
+def learning_rate(params: TrainParams, step: int, total: int) -> float:
+    """Rate of optimizer step `step` (from 0) of `total`."""
+    warmup = round(params.warmup_share * total)
+    if step < warmup:
+        return params.learning_rate * (step + 1) / warmup
+    return params.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+
+
+def run_key(params: TrainParams, seed: int, hashes: dict[str, str], precision: str) -> str:
+    """Name a run by what determines its result; the graph is not among it, the tokens already are."""
+    inputs = {k: v for k, v in hashes.items() if k != "graph"}
+    text = json.dumps([params.model_dump(), seed, inputs, precision], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def zero_config(params: TrainParams, world: int, parameters: int, precision: Precision) -> dict[str, Any]:
+    """Configure DeepSpeed: ZeRO-3, parameters kept resident where they fit, torch's own AdamW.
+
+    Resident parameters are gathered once a step, not once a layer, pass and micro-batch.
+    """
+    resident = fits_resident(parameters, world, DTYPES[precision])
+    bucket = min(parameters + 1, 100_000_000)
+    return {
+        "train_batch_size": world,
+        "train_micro_batch_size_per_gpu": 1,
+        "gradient_accumulation_steps": 1,
+        "gradient_clipping": params.max_grad_norm,
+        "bf16": {"enabled": precision == "bf16"},
+        "zero_optimization": {
+            "stage": 3,
+            "overlap_comm": torch.cuda.is_available(),
+            "contiguous_gradients": True,
+            "reduce_bucket_size": bucket,
+            "stage3_prefetch_bucket_size": bucket,
+            "stage3_param_persistence_threshold": parameters + 1 if resident else 100_000,
+            "stage3_max_live_parameters": 1_000_000_000,
+            "stage3_max_reuse_distance": 1_000_000_000,
+        },
+        "zero_allow_untested_optimizer": True,
+        "zero_force_ds_cpu_optimizer": False,
+        "steps_per_print": sys.maxsize,
+    }
+
+
+def flops_per_token(config: Any, parameters: int) -> tuple[float, float, float]:
+    """Arithmetic of forward and backward: a token in the decoder, a supervised token, a token squared.
+
+    6 x parameters for each matrix a token meets (2 forward, 4 backward); causal attention reads half of n
+    keys for each of n tokens, twice (scores and values). Norms and softmax are left out.
+    """
+    output = config.vocab_size * config.hidden_size
+    embeddings = output if config.tie_word_embeddings else 2 * output
+    head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    attention = 6 * config.num_hidden_layers * config.num_attention_heads * head
+    return 6.0 * (parameters - embeddings), 6.0 * output, float(attention)
+
+
+def train(job: Job, params: TrainParams, seed: int) -> None:
+    """Train as one rank of a started group; rank 0 writes the model and the metrics.
+
+    Raises UserError on unusable inputs, a full disk or a loss that is not finite.
+    """
+    started = time.perf_counter()
+    cuda = torch.cuda.is_available()
+    deepspeed.init_distributed(dist_backend="nccl" if cuda else "gloo", verbose=False)
+    device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if cuda else torch.device("cpu")
+    rank, world, precision = dist.get_rank(), dist.get_world_size(), fast_precision()
+    torch.manual_seed(seed)
+
+    inputs = read_inputs(job, params)
+    side = job.side / run_key(params, seed, inputs.hashes, precision)
+    side.mkdir(parents=True, exist_ok=True)
+    progress = checkpoint.read_progress(side, world)
+    engine, parameters = _engine(job.base, inputs.config, params, world, precision)
+    if progress is None:
+        progress = Progress(world_size=world)
+    else:
+        engine.load_checkpoint(str(side), tag=checkpoint.step_name(progress.step))
+        progress.resumed += 1
+    progress.seconds["load"] += time.perf_counter() - started
+    dist.barrier()
+    peak = _sum(matrix_peak(device, DTYPES[precision]), device)
+
+    run = _Run(engine, parameters, inputs, params, seed, side, job, device, progress)
+    run.loop(rank, world)
+    if rank == 0:
+        _publish(run, peak, precision)
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+def _engine(base: Path, config: Any, params: TrainParams, world: int, precision: Precision) -> tuple[Any, int]:
+    """Load the base straight into ZeRO-3 partitions and wrap it; also the number of parameters."""
+    with torch.device("meta"):
+        shape = AutoModelForCausalLM.from_config(config)
+    parameters = sum(p.numel() for p in shape.parameters())
+    settings = zero_config(params, world, parameters, precision)
+    keep = HfDeepSpeedConfig(settings)  # from_pretrained partitions while it loads as long as this lives
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=DTYPES[precision], attn_implementation=ATTENTION)
+    del keep
+    module = PackedLoss(model)
+    groups: dict[bool, list[torch.nn.Parameter]] = {True: [], False: []}
+    for p in module.parameters():
+        groups[len(getattr(p, "ds_shape", p.shape)) > 1].append(p)
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": groups[True], "weight_decay": params.weight_decay},
+            {"params": groups[False], "weight_decay": 0.0},
+        ],
+        lr=params.learning_rate,
+        betas=(0.9, 0.95),
+        fused=True,
+    )
+    engine, *_ = deepspeed.initialize(model=module, optimizer=optimizer, config=settings)
+    return engine, parameters
+
+
+class _Run:
+    """One rank's state while it trains."""
+
+    def __init__(
+        self,
+        engine: Any,
+        parameters: int,
+        inputs: Inputs,
+        params: TrainParams,
+        seed: int,
+        side: Path,
+        job: Job,
+        device: torch.device,
+        progress: Progress,
+    ) -> None:
+        self.engine, self.parameters, self.inputs, self.params = engine, parameters, inputs, params
+        self.seed, self.side, self.job, self.device, self.progress = seed, side, job, device, progress
+        self.lengths = [len(t.ids) for t in inputs.train]
+        self.steps = steps_per_epoch(len(inputs.train), params.batch_size)
+        self.total = self.steps * params.epochs
+        self.work = flops_per_token(inputs.config, parameters)
+
+    def loop(self, rank: int, world: int) -> None:
+        """Train from where `progress` stands to the end, with evaluations and checkpoints between."""
+        p, params = self.progress, self.params
+        eval_steps = {round(self.total * (i + 1) / params.evals) for i in range(params.evals)}
+        stride = math.ceil(self.total / 400)
+        saved = time.perf_counter()
+        bar = tqdm(
+            total=sum(self.lengths) * params.epochs,
+            initial=p.tokens,
+            unit="tok",
+            desc=f"train {self.job.out.name}",
+            disable=rank != 0,
+            mininterval=1 if sys.stderr.isatty() else 20,
+            dynamic_ncols=True,
+        )
+        batches: list[list[int]] = []
+        while p.step < self.total:
+            epoch, position = divmod(p.step, self.steps)
+            if position == 0 or not batches:
+                batches = effective_batches(len(self.lengths), params.batch_size, self.seed, epoch)
+            with self._timed("train"):
+                loss, due = self._step(batches[position], rank, world, time.perf_counter() - saved)
+            tokens = sum(self.lengths[i] for i in batches[position])
+            p.step, p.tokens = p.step + 1, p.tokens + tokens
+            if p.step % stride == 0 or p.step in (1, self.total):
+                p.loss_curve.append((p.step, round(loss, 5)))
+            bar.update(tokens)
+            bar.set_postfix(loss=f"{loss:.3f}", eval=f"{p.best_loss:.3f}", refresh=False)
+            if p.step in eval_steps:
+                self._evaluate(rank, world)
+            if due and p.step < self.total:
+                self._checkpoint(rank)
+                saved = time.perf_counter()
+        bar.close()
+
+    def _step(self, batch: list[int], rank: int, world: int, unsaved: float) -> tuple[float, bool]:
+        """One optimizer step; the batch's loss per supervised token, and whether a checkpoint is due.
+
+        DeepSpeed averages gradients over ranks and would divide by the number of micro-batches: the sum of
+        each micro-batch is weighted so that what comes out is the mean over the whole batch's targets.
+        """
+        rows = self.inputs.train
+        targets = sum(supervised(rows[i]) for i in batch)
+        rate = learning_rate(self.params, self.progress.step, self.total)
+        for group in self.engine.optimizer.param_groups:
+            group["lr"] = rate
+        micro = split(batch, self.lengths, world, self.params.micro_tokens)
+        found = torch.zeros(2, dtype=torch.float64)
+        for i, parts in enumerate(micro):
+            self.engine.set_gradient_accumulation_boundary(i == len(micro) - 1)
+            loss = self.engine(self._pack([rows[j] for j in parts[rank]]))
+            self.engine.backward(loss * (world / max(1, targets)), scale_wrt_gas=False)
+            found[0] += float(loss.detach())
+        self.engine.step()
+        found[1] = float(rank == 0 and unsaved >= self.job.checkpoint_seconds)
+        found = found.to(self.device)
+        dist.all_reduce(found)
+        self._count(batch, targets, sum(not part for parts in micro for part in parts))
+        loss = float(found[0]) / max(1, targets)
+        if not math.isfinite(loss):
+            raise UserError(
+                f"training loss is {loss} at step {self.progress.step + 1}; lower train.learning_rate "
+                f"(it is {self.params.learning_rate:g})"
+            )
+        return loss, bool(found[1])
+
+    def _count(self, batch: list[int], targets: int, fillers: int) -> None:
+        p, (decoder, output, attention) = self.progress, self.work
+        lengths = [self.lengths[i] for i in batch]
+        p.supervised_tokens += targets
+        p.computed_tokens += sum(lengths) + fillers
+        p.flops += decoder * sum(lengths) + output * targets + attention * sum(n * n for n in lengths)
+
+    def _evaluate(self, rank: int, world: int) -> None:
+        """Measure the held-out loss and keep the model if it is the best so far."""
+        p, rows = self.progress, self.inputs.evaluation
+        with self._timed("eval"), torch.no_grad():
+            self.engine.eval()
+            lengths = [len(r.ids) for r in rows]
+            total = 0.0
+            for parts in split(range(len(rows)), lengths, world, self.params.micro_tokens):
+                total += float(self.engine(self._pack([rows[i] for i in parts[rank]])))
+            self.engine.train()
+            loss = _sum(total, self.device) / sum(supervised(r) for r in rows)
+        p.eval_curve.append((p.step, round(loss, 5)))
+        if loss < p.best_loss:
+            p.best_loss, p.best_step = loss, p.step
+            with self._timed("checkpoint"):
+                self._save_model(self.side / checkpoint.best_name(p.step), rank)
+
+    def _save_model(self, folder: Path, rank: int) -> None:
+        """Gather the weights, one parameter at a time, and let rank 0 write a folder that any server loads."""
+        state = {}
+        for name, parameter in self.engine.module.lm.named_parameters():
+            with deepspeed.zero.GatheredParameters([parameter]):
+                if rank == 0:
+                    state[name] = parameter.detach().cpu().clone()
+        if rank == 0:
+            part = folder.with_name(f".{folder.name}.part")
+            checkpoint.remove(part)
+            checkpoint.check_space(self.side, sum(t.nbytes for t in state.values()) * 11 // 10)
+            with checkpoint.full_disk_named(part):
+                shutil.copytree(self.job.base, part, ignore=shutil.ignore_patterns("*.safetensors*", "base.json"))
+                generation = part / "generation_config.json"
+                before = generation.read_bytes() if generation.exists() else None
+                self.engine.module.lm.save_pretrained(part, state_dict=state)
+                if before is not None:
+                    generation.write_bytes(before)
+                checkpoint.replace_folder(part, folder)
+        dist.barrier()
+
+    def _checkpoint(self, rank: int) -> None:
+        part = self.side / checkpoint.part_name(self.progress.step)
+        with self._timed("checkpoint"):
+            if rank == 0:
+                checkpoint.remove(part)
+                checkpoint.check_space(self.side, self.parameters * 13)  # weights and two moments, fp32
+            dist.barrier()
+            with checkpoint.full_disk_named(part):
+                self.engine.save_checkpoint(str(self.side), tag=part.name, save_latest=False)
+            dist.barrier()
+            if rank == 0:
+                with checkpoint.full_disk_named(part):
+                    checkpoint.commit(self.side, self.progress)
+            dist.barrier()
+
+    def _pack(self, rows: list[Tokens]) -> Pack:
+        made = pack(rows)
+        return Pack(*(x.to(self.device) for x in made[:4]), made.lengths)
+
+    @contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.progress.seconds[what] += time.perf_counter() - start
+
+
+def _sum(value: float, device: torch.device) -> float:
+    tensor = torch.tensor([value], dtype=torch.float64, device=device)
+    dist.all_reduce(tensor)
+    return float(tensor)
+
+
+def _publish(run: _Run, peak: float, precision: Precision) -> None:
+    """Move the best model to its place with its card, write the metrics, drop the side folder."""
+    p, job = run.progress, run.job
+    best = run.side / checkpoint.best_name(p.best_step)
+    results = {
+        "eval_loss_of_the_best_step": round(p.best_loss, 4),
+        "last_training_loss": round(p.loss_curve[-1][1], 4),
+        "best_step": p.best_step,
+        "steps": run.total,
+        "conversations": len(run.lengths),
+        "tokens": p.tokens,
+        "parameters": run.parameters,
+    }
+    card = model_card(
+        job.out.name,
+        job.base.name,
+        run.inputs.hashes,
+        {**run.params.model_dump(), "seed": run.seed},
+        precision,
+        results,
+    )
+    (best / "README.md").write_text(card, encoding="utf-8")
+    checkpoint.replace_folder(best, job.out)
+    seconds = p.seconds["train"]
+    write_json(
+        job.metrics,
+        {
+            "procedure": job.out.name,
+            "base": job.base.name,
+            "tokens": p.tokens,
+            "computed_tokens": p.computed_tokens,
+            "supervised_tokens": p.supervised_tokens,
+            "seconds": {k: round(v, 1) for k, v in p.seconds.items()} | {"total": round(sum(p.seconds.values()), 1)},
+            "tokens_per_second": round(p.tokens / seconds, 1),
+            "world_size": p.world_size,
+            "precision": precision,
+            "device": device_name(),
+            "peak_gflops": round(peak / 1e9, 1),
+            "peak_share": round(p.flops / (peak * seconds), 3),
+            "loss_curve": p.loss_curve,
+            "eval_curve": p.eval_curve,
+            "best_step": p.best_step,
+            "steps": run.total,
+            "resumed": p.resumed,
+        },
+    )
+    checkpoint.remove(run.side)

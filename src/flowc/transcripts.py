@@ -1,0 +1,54 @@
+"""The record of a simulated conversation, and why it ended."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from flowc.records import Message, Record
+
+
+class Ended(StrEnum):
+    """Why a simulated conversation ended."""
+
+    TERMINAL = "terminal"
+    """The assistant reached an ending of the procedure."""
+    TURN_LIMIT = "turn_limit"
+    """Neither side came to an end within the allowed number of assistant messages."""
+    NOT_UNDERSTOOD = "not_understood"
+    """The user could not tell, several times running, what the assistant wanted."""
+    TOOL_LOOP = "tool_loop"
+    """The assistant called tools again and again without speaking."""
+    EMPTY_REPLY = "empty_reply"
+    """The assistant said nothing."""
+    TOO_LONG = "too_long"
+    """The conversation outgrew the model's context."""
+
+
+class Turn(Record):
+    """One message of a transcript with what it was understood to be.
+
+    `labels`: for the assistant the node that its words or its call realised (none when nothing matched); for the
+    user the edges, interrupts and deviations meant; for a tool its outcome. `gives`: slot values told or returned.
+    """
+
+    message: Message
+    labels: tuple[str, ...] = ()
+    gives: dict[str, str] = {}
+
+
+class Tokens(Record):
+    """The server's own counts over all calls of one conversation."""
+
+    prompt: int = 0
+    completion: int = 0
+    calls: int = 0
+
+
+class Transcript(Record):
+    """A simulated conversation of one arm on one scenario."""
+
+    scenario: str
+    arm: str
+    ended: Ended
+    turns: tuple[Turn, ...]
+    tokens: Tokens

@@ -1,0 +1,87 @@
+"""The scripted user: answers what the assistant asks as its scenario plans, in words of one phrase bank."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import NamedTuple
+
+from flowc.graph import Graph, part
+from flowc.scenarios import Scenario, Step, phrases_of
+from flowc.voices import confused, speak
+
+
+class UserTurn(NamedTuple):
+    """What the user said, and what it means: `labels` name edges, interrupts and deviations."""
+
+    text: str
+    labels: tuple[str, ...]
+    gives: dict[str, str]
+    """Slot values told in this turn, the last word on each."""
+
+
+class ScriptedUser:
+    """Plays one scenario. It sees only which node the assistant's last utterance realised."""
+
+    def __init__(self, graph: Graph, scenario: Scenario) -> None:
+        self._graph = graph
+        self._scenario = scenario
+        self._rng = Random(f"{scenario.seed}:user")
+        self._next = 0
+        self._said_first: set[int] = set()
+
+    def reply(self, node: str | None) -> UserTurn:
+        """Answer an utterance that realised `node`; None when it could not be understood."""
+        index = self._find(node) if node else None
+        if index is None:
+            return UserTurn(confused(self._rng, self._scenario.bank), ("confused",), {})
+        step = self._scenario.script[index]
+        if step.before and index not in self._said_first:
+            self._said_first.add(index)
+            return self._aside(step)
+        self._next = max(self._next, index + 1)
+        return self._answer(step)
+
+    def _find(self, node: str) -> int | None:
+        """The step that answers `node`: the next one planned unless a choice lies before it, else a past one."""
+        script = self._scenario.script
+        for i in range(self._next, len(script)):
+            if script[i].node == node:
+                return i
+            if script[i].interrupt or not self._graph.nodes[script[i].node].asks:
+                break
+        past = [i for i in range(self._next) if script[i].node == node]
+        ahead = [i for i in range(self._next, len(script)) if script[i].node == node]
+        return past[-1] if past else ahead[0] if ahead else None
+
+    def _aside(self, step: Step) -> UserTurn:
+        kind, name = step.before.split(":")
+        if kind == "side_question":
+            bank = self._graph.knowledge[name].asks
+        else:
+            bank = self._graph.interrupts[name].says
+        return UserTurn(self._say(self._pick(bank), {}), (step.before,), {})
+
+    def _answer(self, step: Step) -> UserTurn:
+        phrase = self._rng.choice(phrases_of(self._graph, step, self._scenario.bank))
+        texts = [self._say(phrase, step.gives)]
+        labels = [f"interrupt:{step.interrupt}" if step.interrupt else f"edge:{step.node}.{step.edge}"]
+        for slot in sorted(step.volunteers):
+            texts.append(self._say(self._pick(self._graph.slots[slot].mention), step.volunteers, plain=True))
+            labels.append(f"volunteer:{slot}")
+        for slot in sorted(step.corrects):
+            correction = self._pick(self._graph.slots[slot].corrections)
+            texts.append(self._say(correction, step.corrects, plain=True))
+            labels.append(f"correction:{slot}")
+        text = " ".join(t if t.endswith((".", "!", "?", ":")) else f"{t}." for t in texts[:-1])
+        text = f"{text} {texts[-1]}" if text else texts[-1]
+        if self._scenario.persona == "sloppy" and self._rng.random() < 0.3:
+            text = text.lower()
+        return UserTurn(text, tuple(labels), {**step.gives, **step.volunteers, **step.corrects})
+
+    def _pick(self, bank: tuple[str, ...]) -> str:
+        return self._rng.choice(part(bank, self._scenario.bank))
+
+    def _say(self, phrase: str, values: dict[str, str], plain: bool = False) -> str:
+        persona = "plain" if plain and self._scenario.persona != "sloppy" else self._scenario.persona
+        text = speak(phrase, persona, self._rng, self._scenario.bank).format(**values)
+        return text[:1].upper() + text[1:] if plain and persona == "plain" else text

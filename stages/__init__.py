@@ -1,0 +1,1 @@
+"""One thin shell per pipeline stage: read, call, write."""

@@ -1,0 +1,34 @@
+"""Judge the transcripts of every arm against the graph, and score them with intervals."""
+
+from pathlib import Path
+
+from flowc.evaluate import EvaluateParams, evaluate
+from flowc.graph import Graph
+from flowc.params import load, load_value
+from flowc.records import read_jsonl, read_record, run_stage, stage_parser, write_json, write_jsonl
+from flowc.scenarios import Scenario
+from flowc.transcripts import Transcript
+
+
+def main() -> Path | None:
+    """Read transcripts, graph and scenarios; write judgements, scores and examples."""
+    parser = stage_parser(__doc__)
+    parser.add_argument("transcripts", type=Path, help="folder with <arm>.jsonl")
+    parser.add_argument("graph", type=Path, help="the procedure's graph, JSON")
+    parser.add_argument("scenarios", type=Path, help="the scenarios, JSONL")
+    parser.add_argument("--arms", nargs="+", required=True, help="the arms to judge")
+    parser.add_argument("--out", type=Path, required=True, help="the judgements to write, JSONL")
+    parser.add_argument("--metrics", type=Path, required=True, help="the scores to write, JSON")
+    parser.add_argument("--examples", type=Path, required=True, help="one good and one bad conversation an arm, JSON")
+    args = parser.parse_args()
+    graph, scenarios = read_record(args.graph, Graph), read_jsonl(args.scenarios, Scenario)
+    transcripts = {arm: read_jsonl(args.transcripts / f"{arm}.jsonl", Transcript) for arm in args.arms}
+    done = evaluate(graph, scenarios, transcripts, load("evaluate", EvaluateParams), load_value("seed", int))
+    write_jsonl(args.out, done.judgements)
+    write_json(args.metrics, done.scores)
+    write_json(args.examples, done.examples)
+    return args.timing
+
+
+if __name__ == "__main__":
+    run_stage(main)
