@@ -1,6 +1,7 @@
 # Each target is also plain commands; `make help` lists them.
 PYTHON ?= python3
 BIN := .venv/bin
+LOCK ?= requirements.lock
 STAMP := .venv/installed
 P ?= travel_booking
 ARGS ?=
@@ -14,11 +15,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:
 	@echo "make repro               everything: environment, params.yaml, pipeline, report"
 	@echo "make repro ARGS=...      the same with other params, for example ARGS='scale=smoke seed=1'"
-	@echo "make params [ARGS=...]   compose conf/ into params.yaml: python conf/compose.py ARGS"
+	@echo "make params [ARGS=...]   compose conf/ into params.yaml: python -m scripts.compose ARGS"
 	@echo "make test                all tests: python -m pytest"
 	@echo "make check               ruff format --check . && ruff check . && mypy"
-	@echo "make chat P=procedure    talk to a compiled model in the terminal"
-	@echo "make serve P=procedure   serve it with an OpenAI-compatible API"
+	@echo "make chat P=procedure    talk to a compiled model:"
+	@echo "                           python -m scripts.chat models/compiled/P data/scenarios/P.jsonl data/graphs/P.json"
+	@echo "make serve P=procedure   serve it behind an OpenAI-compatible API: python -m scripts.serve models/compiled/P"
 	@echo "make env                 create .venv from requirements.lock; this alone, once:"
 	@echo "                           python3 -m venv .venv && . .venv/bin/activate"
 	@echo "                           pip install --no-deps -r requirements.lock"
@@ -30,26 +32,26 @@ help:
 
 env: $(STAMP)
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1 | head -n 1), and this needs CPython 3.11 or newer;" \
 	       "name one: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
-	@echo "Installing into .venv from requirements.lock: some minutes and 4 GB the first time"
+	@echo "Installing into .venv from $(LOCK): some minutes and 4 GB the first time"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --no-deps -r requirements.lock
-	@$(BIN)/python -m pip install --quiet -c requirements.lock "$$(grep '^torch==' requirements.lock)"
+	@$(BIN)/python -m pip install --quiet --no-deps -r $(LOCK)
+	@$(BIN)/python -m pip install --quiet -c $(LOCK) "$$(grep '^torch==' $(LOCK))"
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 params: $(STAMP)
-	@$(BIN)/python conf/compose.py $(ARGS)
+	@$(BIN)/python -m scripts.compose $(ARGS)
 
 repro: params
 	@git rev-parse --git-dir >/dev/null 2>&1 || { \
 	  echo "error: DVC needs a Git repository; run 'git init' here, then 'make repro' again" >&2; exit 1; }
 	@$(BIN)/dvc repro
 	@echo
-	@awk '/^\|/ { print; table = 1; next } table { exit }' reports/report.md
+	@sed -n '/<!-- headline -->/,/<!-- \/headline -->/{/^|/p;}' reports/report.md
 	@echo
 	@echo "The whole report: reports/report.md"
 
@@ -60,3 +62,9 @@ check: $(STAMP)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+
+chat: $(STAMP)
+	@$(BIN)/python -m scripts.chat models/compiled/$(P) data/scenarios/$(P).jsonl data/graphs/$(P).json
+
+serve: $(STAMP)
+	@$(BIN)/python -m scripts.serve models/compiled/$(P)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from flowc import params
 from flowc.base import BaseParams, make_base
-from flowc.records import run_stage
+from flowc.records import run_stage, stage_parser
 
 
-def main() -> None:
+def main() -> Path | None:
     """Read params.yaml, make the base, write it."""
-    parser = argparse.ArgumentParser(prog="python -m stages.base", description=__doc__)
+    parser = stage_parser(__doc__)
     parser.add_argument(
         "--out", type=Path, required=True, help="folder of the base model; replaced as a whole"
     )
     arguments = parser.parse_args()
     make_base(params.load("base", BaseParams), arguments.out)
+    timing: Path | None = arguments.timing
+    return timing
 
 
 if __name__ == "__main__":

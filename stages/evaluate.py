@@ -16,13 +16,15 @@ def main() -> Path | None:
     parser.add_argument("transcripts", type=Path, help="folder with <arm>.jsonl")
     parser.add_argument("graph", type=Path, help="the procedure's graph, JSON")
     parser.add_argument("scenarios", type=Path, help="the scenarios, JSONL")
-    parser.add_argument("--arms", nargs="+", required=True, help="the arms to judge")
     parser.add_argument("--out", type=Path, required=True, help="the judgements to write, JSONL")
     parser.add_argument("--metrics", type=Path, required=True, help="the scores to write, JSON")
-    parser.add_argument("--examples", type=Path, required=True, help="one good and one bad conversation an arm, JSON")
+    parser.add_argument(
+        "--examples", type=Path, required=True, help="one good and one bad conversation an arm, JSON"
+    )
     args = parser.parse_args()
     graph, scenarios = read_record(args.graph, Graph), read_jsonl(args.scenarios, Scenario)
-    transcripts = {arm: read_jsonl(args.transcripts / f"{arm}.jsonl", Transcript) for arm in args.arms}
+    arms = ("compiled", *load_value("arms", list))  # not a glob: an arm taken out leaves its file behind
+    transcripts = {arm: read_jsonl(args.transcripts / f"{arm}.jsonl", Transcript) for arm in arms}
     done = evaluate(graph, scenarios, transcripts, load("evaluate", EvaluateParams), load_value("seed", int))
     write_jsonl(args.out, done.judgements)
     write_json(args.metrics, done.scores)

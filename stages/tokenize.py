@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from transformers import AutoTokenizer
 
 from flowc import params
-from flowc.records import Conversation, read_jsonl, run_stage
+from flowc.records import Conversation, read_jsonl, run_stage, stage_parser
 from flowc.tokens import TokenizeParams, tokenize, write_tokens
 
 
-def main() -> None:
+def main() -> Path | None:
     """Read conversations and the base's tokenizer, encode, write one Parquet file a split."""
-    parser = argparse.ArgumentParser(prog="python -m stages.tokenize", description=__doc__)
+    parser = stage_parser(__doc__)
     parser.add_argument("conversations", type=Path, help="folder with train.jsonl and eval.jsonl")
     parser.add_argument("base", type=Path, help="folder of the base model, for its tokenizer")
     parser.add_argument("--out", type=Path, required=True, help="folder for train.parquet and eval.parquet")
@@ -24,6 +23,8 @@ def main() -> None:
     for split in ("train", "eval"):
         conversations = read_jsonl(arguments.conversations / f"{split}.jsonl", Conversation)
         write_tokens(arguments.out / f"{split}.parquet", tokenize(tokenizer, conversations, max_length))
+    timing: Path | None = arguments.timing
+    return timing
 
 
 if __name__ == "__main__":

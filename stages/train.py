@@ -4,7 +4,6 @@ FLOWC_RANKS sets the number of ranks, FLOWC_CHECKPOINT_SECONDS (240) how often a
 .flowc/train/. A killed run continues from its last checkpoint when it is started again.
 """
 
-import argparse
 import os
 import sys
 from pathlib import Path
@@ -12,15 +11,13 @@ from pathlib import Path
 from flowc.launch import is_rank, run_rank, start_ranks
 from flowc.machine import cores, rank_count
 from flowc.params import load, load_value
-from flowc.records import UserError, run_stage
+from flowc.records import UserError, run_stage, stage_parser
 from flowc.train import Job, TrainParams, read_inputs, train
 
 
-def main() -> None:
+def main() -> Path | None:
     """Check the inputs and start the ranks; in a rank, train."""
-    parser = argparse.ArgumentParser(
-        prog="python -m stages.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = stage_parser(__doc__)
     parser.add_argument("tokens", type=Path, help="folder with train.parquet and eval.parquet")
     parser.add_argument("base", type=Path, help="folder of the base model")
     parser.add_argument("graph", type=Path, help="the procedure's graph, JSON; its hash goes into the card")
@@ -36,10 +33,12 @@ def main() -> None:
         raise UserError(f"FLOWC_CHECKPOINT_SECONDS={every!r} is not a number; unset it") from None
     if is_rank():
         run_rank(lambda: train(job, params, seed))
-        return
+        return None
     read_inputs(job, params)
     ranks = rank_count(os.environ.get("FLOWC_RANKS"))
     start_ranks("stages.train", sys.argv[1:], ranks, max(1, cores() // ranks))
+    timing: Path | None = args.timing
+    return timing
 
 
 if __name__ == "__main__":

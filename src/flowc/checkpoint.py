@@ -1,15 +1,14 @@
-"""The side folder of a training run: what a killed run continues from. A half-written checkpoint is never read.
+"""The side folder of a training run, from which a killed run continues; half-written parts are never read.
 
-    <side>/step-000120/     DeepSpeed's shards and progress.json
-    <side>/best-000090/     the model with the lowest eval loss so far
-    <side>/latest           name of the step folder to continue from, replaced last
+<side>/step-000120/     DeepSpeed's shards and progress.json
+<side>/best-000090/     the model with the lowest eval loss so far
+<side>/latest           name of the step folder to continue from, replaced last
 """
 
 from __future__ import annotations
 
 import errno
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,7 +83,7 @@ def commit(side: Path, progress: Progress) -> None:
     replace_folder(part, final)
     pointer = side / f".{LATEST}.part"
     pointer.write_text(final.name, encoding="utf-8")
-    os.replace(pointer, side / LATEST)
+    pointer.replace(side / LATEST)
     keep = {final.name, best_name(progress.best_step), LATEST}
     for path in side.iterdir():
         if path.name not in keep:
@@ -96,14 +95,14 @@ def replace_folder(source: Path, target: Path) -> None:
     remove(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.rename(source, target)
+        source.rename(target)
     except OSError as e:
         if e.errno != errno.EXDEV:
             raise
         part = target.with_name(f".{target.name}.part")
         remove(part)
         shutil.copytree(source, part)
-        os.rename(part, target)
+        part.rename(target)
         remove(source)
 
 
@@ -124,7 +123,7 @@ def check_space(side: Path, needed: int) -> None:
 
 @contextmanager
 def full_disk_named(part: Path) -> Iterator[None]:
-    """Turn each library's way to say that the disk is full into one UserError, and drop the half-written part.
+    """Turn each library's way to say that the disk is full into one UserError; drops the half-written part.
 
     torch says RuntimeError("... PytorchStreamWriter failed writing file"), safetensors "os error 28".
     """
@@ -132,7 +131,9 @@ def full_disk_named(part: Path) -> Iterator[None]:
         yield
     except (OSError, RuntimeError, SafetensorError) as e:
         full = isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT)
-        if not full and not any(s in str(e) for s in ("PytorchStreamWriter", "inline_container", "os error 28")):
+        if not full and not any(
+            s in str(e) for s in ("PytorchStreamWriter", "inline_container", "os error 28")
+        ):
             raise
         remove(part)
         raise UserError(_full(part.parent, "full")) from None
@@ -140,6 +141,6 @@ def full_disk_named(part: Path) -> Iterator[None]:
 
 def _full(side: Path, detail: str) -> str:
     return (
-        f"no space left for the training checkpoint in {'/'.join(side.parts[-3:])} ({detail}); free some space "
-        "(`dvc gc -w` drops unused results), then run `dvc repro`: it continues from the last checkpoint"
+        f"no space left for the training checkpoint in {'/'.join(side.parts[-3:])} ({detail}); free some "
+        "space (`dvc gc -w` drops unused results) and run `dvc repro`: it continues from the last checkpoint"
     )

@@ -18,6 +18,8 @@ from flowc.tracker import own_words
 from flowc.transcripts import Ended, Transcript, Turn
 from flowc.walk import State, begin, edge_of, follow, outcome_edge, skip_known
 
+EXPECTED = ("side_question", "correction", "volunteer", "interrupt", "off_topic")
+"""Deviations of the user that the assistant's next message has to respond to."""
 CRITERIA = ("task_success", "procedure_order", "information_accuracy", "consistency", "recovery")
 
 
@@ -51,33 +53,38 @@ class _Replay:
     def __init__(self, graph: Graph, scenario: Scenario) -> None:
         self.graph, self.scenario = graph, scenario
         self.state: State = begin(graph)
-        self.allowed: set[str] = {graph.start}
+        self.allowed: set[str] = self._due(graph.start)
         self.values: dict[str, str] = {}
         self.expects: list[str] = []
         """Deviations to which the next assistant message has to respond."""
         self.faults: list[Fault] = []
         self.right = 0
         self.deviations: list[bool] = []
-        self.asked: set[str] = set()
         self.again = False
 
     def fault(self, criterion: str, turn: int, text: str) -> None:
         self.faults.append(Fault(criterion=criterion, turn=turn, text=text))
 
     def assistant(self, index: int, turn: Turn) -> None:
-        node = turn.labels[0] if turn.labels else None
+        node = self._node(turn)
         in_order = node in self.allowed
         if not in_order:
             wanted = " or ".join(sorted(self.allowed))
             self.fault("procedure_order", index, f"{node or 'an unknown step'} where {wanted} was due")
         self._check_repeat(index, node)
         self._check_values(index, turn, node)
-        self._check_recovery(index, turn, in_order)
+        self._check_recovery(index, turn, node, in_order)
         if node:
             self.state = State(node, self.state.known)
             self.allowed = {node}
             self._pass_silent(node)
         self.again = False
+
+    def _node(self, turn: Turn) -> str | None:
+        """The node of a turn; where several call the same function, the one that is due."""
+        called = {c.name for c in turn.message.tool_calls}
+        due = sorted(n for n in self.allowed if self.graph.nodes[n].calls in called)
+        return due[0] if turn.labels and due else turn.labels[0] if turn.labels else None
 
     def _pass_silent(self, node: str) -> None:
         """A node that asks nothing is followed by the next one without a word from the user."""
@@ -106,25 +113,35 @@ class _Replay:
         for wrong in stated.wrong:
             self.fault("information_accuracy", index, wrong)
 
-    def _check_recovery(self, index: int, turn: Turn, in_order: bool) -> None:
-        for deviation in self.expects:
+    def _check_recovery(self, index: int, turn: Turn, node: str | None, in_order: bool) -> None:
+        waiting, self.expects = self.expects, []
+        for deviation in waiting:
             kind, name = deviation.split(":")
             text = turn.message.content
             good = in_order
             if kind == "side_question":
-                good = good and all(must in text for must in self.graph.knowledge[name].must)
+                good = good and all(
+                    must.casefold() in text.casefold() for must in self.graph.knowledge[name].must
+                )
             elif kind == "correction":
-                said = text + " ".join(v for c in turn.message.tool_calls for v in c.arguments.values())
-                good = good and self.values[name].casefold() in said.casefold()
+                if turn.message.tool_calls and not self._passes(turn.message.tool_calls[0].name, name):
+                    self.expects.append(deviation)  # acknowledged when the assistant speaks
+                    continue
+                said = " ".join([text, *(v for c in turn.message.tool_calls for v in c.arguments.values())])
+                good = good and _contains(said, self.values[name])
+            elif kind == "volunteer":
+                good = good and node is not None and name not in self.graph.nodes[node].asks
             self.deviations.append(good)
             if not good:
                 self.fault("recovery", index, f"no recovery after {kind} ({name})")
-        self.expects = []
+
+    def _passes(self, tool: str, slot: str) -> bool:
+        return tool in self.graph.tools and slot in self.graph.tools[tool].arguments.values()
 
     def user(self, turn: Turn) -> None:
         self.values |= turn.gives
         label, _, name = turn.labels[0].partition(":")
-        self.expects = [x for x in turn.labels if x.split(":")[0] in ("side_question", "correction", "volunteer")]
+        self.expects = [x for x in turn.labels if x.split(":")[0] in EXPECTED]
         known = self.state.known | frozenset(turn.gives)
         if label == "edge":
             node, edge_id = name.split(".")
@@ -135,8 +152,6 @@ class _Replay:
             self.state = State(self.graph.interrupts[name].to or "", known)
             self.allowed = {self.state.node}
         elif label != "confused":
-            if label == "off_topic":
-                self.expects.append(turn.labels[0])
             self.state = State(self.state.node, known)
             self.allowed = {self.state.node}
         self.again = True
@@ -150,7 +165,14 @@ class _Replay:
 
     def _move(self, state: State, first: str) -> None:
         self.state = state
-        self.allowed = set(skip_known(self.graph, first, state.known))
+        self.allowed = self._due(first)
+
+    def _due(self, first: str) -> set[str]:
+        """Nodes that may come next: `first`, what lies behind answered questions, and what is said in one breath."""
+        due = skip_known(self.graph, first, self.state.known)
+        while (last := self.graph.nodes[due[-1]]).role == "agent" and not last.waits and not last.terminal:
+            due += skip_known(self.graph, last.edges[0].to, self.state.known)
+        return set(due)
 
 
 def judge(graph: Graph, scenario: Scenario, transcript: Transcript) -> Judgement:
@@ -164,7 +186,7 @@ def judge(graph: Graph, scenario: Scenario, transcript: Transcript) -> Judgement
             replay.user(turn)
         else:
             if turn.labels[0] != "error":
-                called += transcript.turns[index - 1].labels
+                called += [c.name for c in transcript.turns[index - 1].message.tool_calls]
             replay.tool(turn)
     success = _succeeded(graph, scenario, transcript, called)
     last = len(transcript.turns) - 1
@@ -184,8 +206,8 @@ def judge(graph: Graph, scenario: Scenario, transcript: Transcript) -> Judgement
 
 
 def _succeeded(graph: Graph, scenario: Scenario, transcript: Transcript, called: Sequence[str]) -> bool:
-    """The scenario's ending was reached, and every tool step that its path needs was really taken."""
-    needed = {s.split(".")[0] for s in scenario.path if "!" not in s and graph.nodes[s.split(".")[0]].role == "tool"}
+    """The scenario's ending was reached, and every function that its path needs was really called."""
+    needed = {tool for s in scenario.path if "!" not in s and (tool := graph.nodes[s.split(".")[0]].calls)}
     reached = transcript.ended == Ended.TERMINAL and transcript.turns[-1].labels == (scenario.ending,)
     return reached and needed <= set(called)
 

@@ -52,8 +52,10 @@ def evaluate(
     arms: dict[str, Any] = {}
     examples: dict[str, Any] = {}
     for arm, played in sorted(transcripts.items()):
-        if {t.scenario for t in played} != set(by_id):
-            raise UserError(f"the transcripts of arm {arm!r} are not of the present scenarios; run `dvc repro`")
+        if sorted(t.scenario for t in played) != sorted(by_id):
+            raise UserError(
+                f"the transcripts of arm {arm!r} are not of the present scenarios; run `dvc repro`"
+            )
         judged = [judge(graph, by_id[t.scenario], t) for t in played]
         judgements += judged
         arms[arm] = _score_arm(by_id, played, judged, params, seed)
@@ -64,7 +66,9 @@ def evaluate(
         "seed": seed,
         "arms": arms,
         "comparisons": [],
-        "not_run": {arm: "not run: no frontier arm is built yet, with or without a key" for arm in FRONTIER_ARMS},
+        "not_run": {
+            arm: "not run: no frontier arm is built yet, with or without a key" for arm in FRONTIER_ARMS
+        },
         "tracker": {
             "accuracy": interval(measured["right"], params, seed),
             "by_node": measured["by_node"],
@@ -114,7 +118,9 @@ def _score_arm(
         "simulator_errors": 0,
         **criteria(judged),
         "by_split": {x: criteria([j for j in judged if by_id[j.scenario].split == x]) for x in splits},
-        "by_deviation": {k: criteria([j for j in judged if k in by_id[j.scenario].deviations]) for k in kinds},
+        "by_deviation": {
+            k: criteria([j for j in judged if k in by_id[j.scenario].deviations]) for k in kinds
+        },
         "endings": dict(sorted(Counter(t.ended.value for t in played).items())),
         "tokens": {
             "prompt_per_conversation": round(sum(t.tokens.prompt for t in played) / n, 1),
@@ -132,11 +138,17 @@ def _examples(
     good = [p for p in pairs if not p[1].faults]
     bad = [p for p in pairs if p[1].faults]
     best = max(good, key=lambda p: (len(p[0].turns), p[0].scenario), default=None)
-    worst = max(bad, key=lambda p: (1 - (p[1].scores["task_success"] or 0), -len(p[0].turns), p[0].scenario), default=None)
+    worst = max(
+        bad,
+        key=lambda p: (1 - (p[1].scores["task_success"] or 0), -len(p[0].turns), p[0].scenario),
+        default=None,
+    )
     return {"good": _example(by_id, best), "bad": _example(by_id, worst)}
 
 
-def _example(by_id: Mapping[str, Scenario], pair: tuple[Transcript, Judgement] | None) -> dict[str, Any] | None:
+def _example(
+    by_id: Mapping[str, Scenario], pair: tuple[Transcript, Judgement] | None
+) -> dict[str, Any] | None:
     if pair is None:
         return None
     transcript, judgement = pair

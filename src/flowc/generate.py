@@ -7,13 +7,15 @@ scenarios hold out user phrases and values, and half of the scenarios hold out t
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from random import Random
 from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from flowc.branches import branches
 from flowc.graph import Graph, edges
 from flowc.records import Conversation, Record
-from flowc.scenarios import Deviations, Scenario, sample
+from flowc.scenarios import Deviations, Scenario, SplitName, sample
 from flowc.teacher import converse
 
 
@@ -23,7 +25,9 @@ class GenerateParams(Record):
     teacher: Literal["scripted"]
     """Who writes the conversations."""
     train: int = Field(ge=1)
-    """Conversations to train on."""
+    """Conversations to train on, without their branches."""
+    branches: int = Field(ge=0)
+    """Branches of each of them: other ways on from one of its steps, cheap to train on."""
     eval: int = Field(ge=1)
     """Held-out conversations for the eval loss and the benchmark, half of them on held-out paths."""
     scenarios: int = Field(ge=2)
@@ -49,15 +53,19 @@ def generate(graph: Graph, params: GenerateParams, seed: int) -> Generated:
     Raises ValueError when the procedure has too few paths or a pool too few values.
     """
 
-    def scenarios(count: int, split: Any, salt: int) -> list[Scenario]:
-        return sample(graph, count, split, params.deviations, params.interrupts, seed + salt)
+    def scenarios(count: int, split: SplitName, salt: int) -> list[Scenario]:
+        among = {s.path for s in train_plans} if split == "seen_path" else ()
+        return sample(graph, count, split, params.deviations, params.interrupts, seed + salt, among)
 
+    train_plans: list[Scenario] = []
     train_plans = scenarios(params.train, "train", 0)
+    rng = Random(f"{seed}:{graph.procedure}:branches")
+    families = [[trunk, *branches(graph, trunk, params.branches, rng)] for trunk in train_plans]
     eval_plans = scenarios(params.eval // 2, "held_out_path", 1)
     eval_plans += scenarios(params.eval - params.eval // 2, "seen_path", 1)
     tests = scenarios(params.scenarios // 2, "held_out_path", 2)
     tests += scenarios(params.scenarios - params.scenarios // 2, "seen_path", 2)
-    train = _distinct(converse(graph, s, "train") for s in train_plans)
+    train = _distinct(converse(graph, s, "train") for family in families for s in family)
     # The agent's words are not what is held out: the eval loss asks whether new users are understood.
     held_out = _distinct(converse(graph, s, "train") for s in eval_plans)
     tests = sorted({s.id: s for s in tests}.values(), key=lambda s: s.id)

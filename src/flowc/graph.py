@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from datetime import date
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from flowc.records import Record
 
@@ -23,13 +24,38 @@ Change = Literal["any", "higher", "lower"]
 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
+DATE_PARTS = {
+    "%-d": r"\d{1,2}", "%d": r"\d{2}", "%-m": r"\d{1,2}", "%m": r"\d{2}", "%Y": r"\d{4}", "%y": r"\d{2}",
+    "%B": r"(?:January|February|March|April|May|June|July|August|September|October|November|December)",
+    "%b": r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)",
+    "%A": r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day", "%a": r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)",
+}  # fmt: skip
+"""What a written date is made of (strftime), and the expression that finds each part."""
+
+
+def _number_format(text: str) -> str:
+    if re.findall(r"[{}]", re.sub(r"\{n(:,)?\}", "#", text, count=1)) or "{n" not in text:
+        raise ValueError(f"{text!r} does not write a number; use {{n}} or {{n:,}} once in it")
+    return text
+
+
+def _date_format(text: str) -> str:
+    unknown = set(re.findall(r"%-?.?", text)) - set(DATE_PARTS)
+    if unknown or "%" not in text:
+        raise ValueError(f"{text!r} does not write a date; use {', '.join(DATE_PARTS)} in it")
+    return text
+
+
+NumberFormat = Annotated[str, AfterValidator(_number_format)]
+DateFormat = Annotated[str, AfterValidator(_date_format)]
+
 
 class DateRange(Record):
     """Dates from `start` (ISO) over `days` days, written in any of `formats` (strftime)."""
 
-    start: str
+    start: date
     days: int = Field(gt=0)
-    formats: tuple[str, ...] = Field(min_length=1)
+    formats: tuple[DateFormat, ...] = Field(min_length=1)
 
 
 class NumberRange(Record):
@@ -38,7 +64,13 @@ class NumberRange(Record):
     low: int
     high: int
     step: int = Field(gt=0)
-    formats: tuple[str, ...] = Field(min_length=1)
+    formats: tuple[NumberFormat, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"low is {self.low} and high is {self.high}; exchange them")
+        return self
 
 
 class Slot(Record):
@@ -55,7 +87,7 @@ class Slot(Record):
     """Another slot of numbers; the value is a share of it between `low` and `high`, written as `format`."""
     low: float = 0.5
     high: float = 1.0
-    format: str = "{n}"
+    format: NumberFormat = "{n}"
     mention: tuple[str, ...] = ()
     """Clauses with which a user volunteers the slot before being asked."""
     corrections: tuple[str, ...] = ()
@@ -215,10 +247,11 @@ def terminals(graph: Graph) -> list[str]:
 
 def breadth_first(graph: Graph) -> list[str]:
     """List the nodes from the start outwards; nodes that only an interrupt reaches come last."""
-    order = [graph.start]
-    for name in order:
-        order += [e.to for e in graph.nodes[name].edges if e.to not in order]
-    order += sorted({i.to for i in graph.interrupts.values() if i.to} - set(order))
+    order: list[str] = []
+    for root in (graph.start, *sorted({i.to for i in graph.interrupts.values() if i.to})):
+        order.append(root)
+        for name in order:
+            order += dict.fromkeys(e.to for e in graph.nodes[name].edges if e.to not in order)
     return list(dict.fromkeys(order))
 
 

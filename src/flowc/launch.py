@@ -20,14 +20,7 @@ from flowc.records import UserError
 
 ERROR_FILE = "FLOWC_ERROR_FILE"
 
-# glibc gives large blocks back to the kernel at every free and takes new, zeroed pages at every malloc. A step
-# does that for gigabytes of activations: keeping the memory made a step three times as fast here.
-CPU_ENVIRONMENT = {
-    "DS_ACCELERATOR": "cpu",
-    "GLOO_SOCKET_IFNAME": "lo",
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(2**40),
-}
+CPU_ENVIRONMENT = {"DS_ACCELERATOR": "cpu", "GLOO_SOCKET_IFNAME": "lo"}
 
 
 def is_rank() -> bool:

@@ -1,11 +1,11 @@
-"""What the machine is: number of ranks, precision, device name, matrix peak. Nothing here changes results."""
+"""What the machine is and does: ranks, precision, device name, matrix peak, the arithmetic of a token."""
 
 from __future__ import annotations
 
 import os
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import psutil
 import torch
@@ -52,7 +52,7 @@ def device_name() -> str:
 
 
 def matrix_peak(device: torch.device, dtype: torch.dtype, seconds: float = 1.5) -> float:
-    """Fastest matrix product seen on this rank, FLOP/s. Best of short windows: what others run only lowers it."""
+    """Fastest matrix product seen on this rank, FLOP/s: the best of short windows, other work slows some."""
     n = 4096 if device.type == "cuda" else 1024
     a, b, out = (torch.randn(n, n, device=device).to(dtype) for _ in range(3))
     torch.mm(a, b, out=out)
@@ -72,7 +72,20 @@ def fits_resident(parameters: int, world: int, dtype: torch.dtype) -> bool:
     size = parameters * dtype.itemsize
     if torch.cuda.is_available():
         return size < torch.cuda.get_device_properties(0).total_memory // 4
-    return size * world < psutil.virtual_memory().total // 4
+    return size * world < int(psutil.virtual_memory().total) // 4
+
+
+def flops_per_token(config: Any, parameters: int) -> tuple[float, float, float]:
+    """Arithmetic of forward and backward: a token in the decoder, a supervised token, a token squared.
+
+    6 x parameters for each matrix a token meets (2 forward, 4 backward); causal attention reads half of n
+    keys for each of n tokens, twice (scores and values). Norms and softmax are left out.
+    """
+    output = config.vocab_size * config.hidden_size
+    embeddings = output if config.tie_word_embeddings else 2 * output
+    head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    attention = 6 * config.num_hidden_layers * config.num_attention_heads * head
+    return 6.0 * (parameters - embeddings), 6.0 * output, float(attention)
 
 
 def _cpu_info() -> dict[str, str]:

@@ -6,8 +6,9 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-# What starts markup in CommonMark, GFM tables, a code host's mathematics ($) or mentions (@), and autolinks (:, www.).
-_MARKUP = re.compile(r"[&<>|\\`*_\[\]~#!$@:^{}=]|(?<=www)\.", re.IGNORECASE)
+# What starts markup in CommonMark and GFM tables, a code host's mathematics ($) or mentions (@), and
+# autolinks (: and www.). An underscore inside a word means nothing and stays, for names are full of them.
+_MARKUP = re.compile(r"[&<>|\\`*\[\]~#!$@:^{}=]|(?<![^\W_])_|_(?![^\W_])|(?<=www)\.", re.IGNORECASE)
 _AT_START = re.compile(r"^(\d*)([-+.)])", re.MULTILINE)
 
 

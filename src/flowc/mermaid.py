@@ -1,6 +1,7 @@
 """A Graph as a Mermaid flowchart, with how often each node and edge was visited.
 
-Shapes are roles (rounded: the assistant speaks, double-edged: a tool is called), colours mark hubs and endings.
+Shapes are roles (rounded: the assistant speaks, double-edged: a tool is called); colours mark hubs and
+endings.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ _CLASSES = {
     "success": "fill:#bfe8dc,stroke:#00694d,color:#1b1b1b,stroke-width:3px",
     "abandonment": "fill:#e2e2e2,stroke:#555555,color:#1b1b1b,stroke-width:3px",
     "escalation": "fill:#f3d3e5,stroke:#a2437b,color:#1b1b1b,stroke-width:3px",
-    "anywhere": "fill:#ffffff,stroke:#555555,color:#1b1b1b,stroke-dasharray:4 3",
+    "interrupt": "fill:#ffffff,stroke:#555555,color:#1b1b1b,stroke-dasharray:4 3",
 }
 LEGEND = (
-    "Rounded: the assistant speaks. Double-edged: a tool is called. Orange: a hub, where the conversation branches. "
-    "Green, grey and pink: the endings success, abandonment and escalation. Numbers are visits in the training "
-    "conversations; what was never visited is dashed."
+    "Rounded: the assistant speaks. Double-edged: a tool is called. Orange: a hub, where the conversation "
+    "branches. Green, grey and pink: the endings success, abandonment and escalation. Numbers are visits "
+    "in the training conversations; what was never visited is dashed. White: how a user may leave the "
+    "path."
 )
 
 
@@ -35,7 +37,7 @@ def flowchart(
     edge_visits: Mapping[str, int],
     interrupt_visits: Mapping[str, int],
 ) -> str:
-    """Draw the graph; visits are keyed `node`, `node.edge` and by interrupt. What has no entry counts as 0."""
+    """Draw the graph; visits are keyed `node`, `node.edge` and by interrupt; no entry is 0."""
     names = [*breadth_first(graph), *sorted(set(graph.nodes) - set(breadth_first(graph)))]
     # Names such as "end" are words of Mermaid's grammar: ids are our own.
     ids = {name: f"n{i}" for i, name in enumerate(names)}
@@ -46,20 +48,19 @@ def flowchart(
         label = f"{_escape(name)}<br/>{visits}"
         lines.append(f"    {ids[name]}{_shape(graph.nodes[name], label)}:::{_class(graph.nodes[name])}")
         idle += [] if visits else [f"    style {ids[name]} stroke-dasharray:4 3"]
-    arrows = [f"{ids[graph.start]}"]
+    arrows = 1  # the one from the start
     for name in names:
         for edge in graph.nodes[name].edges:
             visits = edge_visits.get(f"{name}.{edge.id}", 0)
             label = _label(edge.when or edge.outcome or edge.id, visits)
             lines.append(f'    {ids[name]} -->|"{label}"| {ids[edge.to]}')
-            idle += [] if visits else [f"    linkStyle {len(arrows)} stroke-dasharray:4 3"]
-            arrows.append(edge.id)
-    if graph.interrupts:
-        lines.append('    anywhere{{"at any point"}}:::anywhere')
-    for name, interrupt in sorted(graph.interrupts.items()):
+            idle += [] if visits else [f"    linkStyle {arrows} stroke-dasharray:4 3"]
+            arrows += 1
+    # Unconnected: arrows from here push the labels of the hubs' arrows upon one another.
+    for i, (name, interrupt) in enumerate(sorted(graph.interrupts.items())):
+        onward = f"then {_escape(interrupt.to)}" if interrupt.to else "then back"
         label = _label(interrupt.when, interrupt_visits.get(name, 0))
-        target = ids[interrupt.to] if interrupt.to else "anywhere"
-        lines.append(f'    anywhere -.->|"{label}"| {target}')
+        lines.append(f'    i{i}["at any point:<br/>{label}<br/>{onward}"]:::interrupt')
     lines += [f"    classDef {name} {style}" for name, style in _CLASSES.items()]
     return "\n".join([*lines, *idle])
 
@@ -75,7 +76,7 @@ def _class(node: Node) -> str:
 
 
 def _label(condition: str, visits: int) -> str:
-    short = textwrap.shorten(condition, _LABEL, placeholder=" …")
+    short = textwrap.shorten(condition, _LABEL, placeholder="…")
     return "<br/>".join([*(_escape(line) for line in textwrap.wrap(short, _LINE)), str(visits)])
 
 

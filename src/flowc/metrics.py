@@ -125,7 +125,8 @@ def reason_not_run(scores: Json, name: str) -> str | None:
     """Why an arm has no scores, or None when it has."""
     if section(scores, "arms", name) is not None:
         return None
-    return str((section(scores, "not_run") or {}).get(name, "no transcripts"))
+    reason = str((section(scores, "not_run") or {}).get(name, "no transcripts"))
+    return reason.removeprefix("not run:").strip()
 
 
 def criteria(scores: Json, judged: bool = False) -> list[str]:

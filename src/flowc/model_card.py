@@ -32,11 +32,11 @@ def model_card(
     return f"""# {procedure}, compiled into {base}
 
 A language model that follows the procedure `{procedure}` from a one-line system prompt: the flowchart is in
-its weights, what is on offer comes with the conversation. Every parameter of `{base}` was trained, on synthetic
-conversations that flowc sampled from the procedure's graph, with the loss on the assistant's turns only.
+its weights, what is on offer comes with the conversation. Every parameter of `{base}` was trained, on
+synthetic conversations sampled from the procedure's graph, with the loss on the assistant's turns only.
 
-Weights are stored in {precision}, the precision of training, so nothing is lost between the eval loss below and
-what a server loads; a server may cast them (`--dtype`). The chat template and the tokenizer are the base's own.
+Weights are stored in {precision}, the precision of training, so nothing is lost between the eval loss below
+and what a server loads; a server may cast them (`--dtype`). Chat template and tokenizer are the base's.
 
 ## Made from
 | input | sha256 |

@@ -22,6 +22,9 @@ from flowc.simulate import Reply
 from flowc.tools import schemas
 
 
+_ROUTER = "(route)"  # no identifier, so that no node of a procedure has this name
+
+
 class Situation(TypedDict):
     """The graph's state: the history, where it stands, and what this turn has produced."""
 
@@ -51,13 +54,13 @@ class Orchestrated:
     def _build(self) -> Any:
         builder = StateGraph(Situation)
         names = sorted(self._graph.nodes)
-        builder.add_node("route", self._route)
-        builder.add_edge(START, "route")
+        builder.add_node(_ROUTER, self._route)
+        builder.add_edge(START, _ROUTER)
         for name in names:
             builder.add_node(name, self._runner(name))
             builder.add_edge(name, END)
         where: dict[Hashable, str] = {name: name for name in names}
-        builder.add_conditional_edges("route", lambda state: state["at"], where)
+        builder.add_conditional_edges(_ROUTER, lambda state: state["at"], where)
         return builder.compile()
 
     async def _route(self, state: Situation) -> dict[str, Any]:
@@ -121,7 +124,11 @@ class Orchestrated:
         except ValueError:
             read = {}
         read = read.get("arguments", read) if isinstance(read, dict) else {}
-        values = {a: str(read.get(a, "")) for a in arguments} if isinstance(read, dict) else dict.fromkeys(arguments, "")
+        values = (
+            {a: str(read.get(a, "")) for a in arguments}
+            if isinstance(read, dict)
+            else dict.fromkeys(arguments, "")
+        )
         message = as_message("", (ToolCall(name=tool, arguments=values),))
         return {"out": message, "completions": (*state["completions"], completion)}
 

@@ -1,14 +1,16 @@
 """Token sets, effective batches and packed micro-batches: no padding, logits only where there is a target.
 
 Conversations of a micro-batch are laid end to end in one row. Every linear layer then sees real tokens only
-and attention runs inside each conversation, so the result is that of training on each alone.
+and attention runs inside each conversation, so the result is that of training on each alone. A branch, which
+begins like the first conversation of its family, is laid down from where it differs and attends to the shared
+beginning: that is computed, and counts in the loss, once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -21,13 +23,29 @@ from transformers import AttentionInterface
 from flowc.records import UserError
 
 ATTENTION = "flowc_packed"
+_POOL = 8  # batches that are sorted by length together; more would make neighbouring steps alike
 
 
 class Tokens(NamedTuple):
-    """One conversation: `ids` int64 of shape [n], `targets` bool of shape [n], true where a token is learnt."""
+    """One conversation: `ids` int64 and `targets` bool, both [n]; true where a token is learnt.
+
+    The first `shared` tokens are those of the first conversation of its family, which has none.
+    """
 
     ids: torch.Tensor
     targets: torch.Tensor
+    shared: int = 0
+
+
+Family = tuple[Tokens, ...]
+
+
+class Segment(NamedTuple):
+    """What is laid down of one conversation: `length` tokens, behind `shared` tokens found at `trunk`."""
+
+    length: int
+    trunk: int
+    shared: int
 
 
 class Pack(NamedTuple):
@@ -37,20 +55,20 @@ class Pack(NamedTuple):
     positions: torch.Tensor
     places: torch.Tensor
     labels: torch.Tensor
-    lengths: list[int]
+    segments: list[Segment]
 
 
-def read_token_set(path: Path, vocabulary: int) -> list[Tokens]:
-    """Read a tokens file in its own order.
+def read_token_set(path: Path, vocabulary: int) -> list[Family]:
+    """Read a tokens file as families of conversations, in the order of the families' names.
 
     Raises UserError when it is missing, empty, malformed, without targets or made for another vocabulary.
     """
     remedy = "`dvc repro` makes it from the conversations and the base model's tokenizer"
     try:
-        table = pq.read_table(path, columns=["input_ids", "loss_mask"])
+        table = pq.read_table(path, columns=["conversation_id", "family", "input_ids", "loss_mask"])
     except (FileNotFoundError, pa.ArrowInvalid) as e:
         raise UserError(f"{path}: cannot be read as tokens ({e}); {remedy}") from None
-    rows = []
+    families: dict[str, dict[str, Tokens]] = {}
     for number, row in enumerate(table.to_pylist()):
         ids = torch.tensor(row["input_ids"], dtype=torch.int64)
         targets = torch.tensor(row["loss_mask"], dtype=torch.bool)
@@ -61,26 +79,67 @@ def read_token_set(path: Path, vocabulary: int) -> list[Tokens]:
                 f"{path}: row {number}: token id {int(ids.max())} is outside the base model's vocabulary of "
                 f"{vocabulary}; {remedy}"
             )
-        rows.append(Tokens(ids, targets))
-    if not rows or not any(int(r.targets[1:].sum()) for r in rows):
-        raise UserError(f"{path}: nothing to learn in {len(rows)} conversations; {remedy}")
-    return rows
+        families.setdefault(row["family"], {})[row["conversation_id"]] = Tokens(ids, targets)
+    for name, members in families.items():
+        if name not in members:
+            raise UserError(f"{path}: family {name} lacks the conversation that it is named after; {remedy}")
+    out = [join(m.pop(name), [m[i] for i in sorted(m)]) for name, m in sorted(families.items())]
+    if not any(supervised(f) for f in out):
+        raise UserError(f"{path}: nothing to learn in {len(out)} conversations; {remedy}")
+    return out
 
 
-def supervised(row: Tokens) -> int:
-    """Count the predictions that the loss sees (the first token has no prediction)."""
-    return int(row.targets[1:].sum())
+def join(trunk: Tokens, branches: Sequence[Tokens]) -> Family:
+    """Make a family: each branch shares with the trunk what both begin with.
 
-
-def effective_batches(count: int, batch_size: int, seed: int, epoch: int) -> list[list[int]]:
-    """Deal a seeded permutation of the conversations into batches; a remainder is spread, never dropped.
-
-    Spreading keeps every batch near `batch_size`: a last batch of one conversation would give that one
-    conversation the weight of eight.
+    The first token behind a shared beginning is never a target, since its prediction would belong to the trunk.
     """
-    order = np.random.default_rng([seed, epoch]).permutation(count).tolist()
-    steps = steps_per_epoch(count, batch_size)
-    return [order[count * i // steps : count * (i + 1) // steps] for i in range(steps)]
+    out = [trunk]
+    for ids, targets, _ in branches:
+        n = min(len(ids), len(trunk.ids))
+        differs = (ids[:n] != trunk.ids[:n]).nonzero()
+        shared = min(int(differs[0]) if len(differs) else n, len(ids) - 1)
+        while shared and targets[shared]:
+            shared -= 1
+        out.append(Tokens(ids, targets, shared))
+    return tuple(out)
+
+
+def supervised(family: Family) -> int:
+    """Count the predictions that the loss sees (the first token of each segment has none)."""
+    return sum(int(r.targets[r.shared + 1 :].sum()) for r in family)
+
+
+def length(family: Family) -> int:
+    """Count the tokens that are computed."""
+    return sum(len(r.ids) - r.shared for r in family)
+
+
+def pairs(family: Family) -> int:
+    """Count pairs of tokens that attend to each other, twice: the square of a conversation's length."""
+    return sum(len(r.ids) ** 2 - r.shared**2 for r in family)
+
+
+def effective_batches(
+    lengths: Sequence[int], batch_size: int, seed: int, epoch: int
+) -> list[list[int]]:
+    """Deal a seeded permutation of the families into batches of similar lengths; a remainder is spread.
+
+    Spreading keeps every batch near `batch_size`: a last batch of one family would give that one the weight of
+    many. Similar lengths keep ranks equally busy: with two families of any length to a step the rank with the
+    shorter one idled for a fifth of the time.
+    """
+    rng = np.random.default_rng([seed, epoch])
+    count, steps = len(lengths), steps_per_epoch(len(lengths), batch_size)
+    order = rng.permutation(count).tolist()
+    starts = [count * i // steps for i in range(steps + 1)]
+    batches = []
+    for first in range(0, steps, _POOL):
+        last = min(first + _POOL, steps)
+        pool = sorted(order[starts[first] : starts[last]], key=lambda i: (lengths[i], i))
+        offset = starts[first]
+        batches += [pool[starts[i] - offset : starts[i + 1] - offset] for i in range(first, last)]
+    return [batches[i] for i in rng.permutation(steps)]
 
 
 def steps_per_epoch(count: int, batch_size: int) -> int:
@@ -109,24 +168,31 @@ def split(batch: Sequence[int], lengths: Sequence[int], world: int, limit: int) 
         steps += 1
 
 
-def pack(rows: Sequence[Tokens]) -> Pack:
-    """Lay conversations end to end.
+def pack(families: Sequence[Family]) -> Pack:
+    """Lay families end to end.
 
     Without any, gives one token and no target: a rank with nothing to do still takes part in the collectives
     of a step.
     """
-    if not rows:
-        rows = [Tokens(torch.zeros(1, dtype=torch.int64), torch.zeros(1, dtype=torch.bool))]
-    lengths = [len(r.ids) for r in rows]
-    ids = torch.cat([r.ids for r in rows])
-    after = torch.cat([functional.pad(r.targets[1:], (0, 1)) for r in rows])
+    if not families:
+        families = [(Tokens(torch.zeros(1, dtype=torch.int64), torch.zeros(1, dtype=torch.bool)),)]
+    segments: list[Segment] = []
+    end = 0
+    for family in families:
+        trunk = end  # also for a branch behind one that shares nothing
+        for row in family:
+            segments.append(Segment(len(row.ids) - row.shared, trunk, row.shared))
+            end += segments[-1].length
+    rows = [row for family in families for row in family]
+    ids = torch.cat([r.ids[r.shared :] for r in rows])
+    after = torch.cat([functional.pad(r.targets[r.shared + 1 :], (0, 1)) for r in rows])
     places = after.nonzero().squeeze(1)
     return Pack(
         ids[None],
-        torch.cat([torch.arange(n) for n in lengths])[None],
+        torch.cat([torch.arange(r.shared, len(r.ids)) for r in rows])[None],
         places,
         ids[(places + 1).clamp(max=len(ids) - 1)],
-        lengths,
+        segments,
     )
 
 
@@ -135,16 +201,15 @@ class PackedLoss(nn.Module):
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.lm = model
+        self.lm: Any = model
 
     def forward(self, batch: Pack) -> torch.Tensor:
         """Run the decoder on all tokens and the output layer on supervised positions only; a scalar, fp32.
 
         The full logits of this vocabulary would cost another quarter of the arithmetic.
         """
-        decoder = self.lm.model
-        hidden = decoder(
-            input_ids=batch.ids, position_ids=batch.positions, use_cache=False, segments=batch.lengths
+        hidden = self.lm.model(
+            input_ids=batch.ids, position_ids=batch.positions, use_cache=False, segments=batch.segments
         ).last_hidden_state
         logits = self.lm.lm_head(hidden[0].index_select(0, batch.places))
         return functional.cross_entropy(logits.float(), batch.labels, reduction="sum")
@@ -158,19 +223,29 @@ def _attention(
     mask: torch.Tensor | None,
     dropout: float = 0.0,
     scaling: float | None = None,
-    segments: Sequence[int] = (),
+    segments: Sequence[Segment] = (),
     **_: object,
 ) -> tuple[torch.Tensor, None]:
-    """Causal attention inside each segment; shapes [1, heads, n, d] in, [1, n, heads, d] out."""
+    """Causal attention inside each segment and to what it shares; [1, heads, n, d] in, [1, n, heads, d] out."""
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
-    lengths = list(segments) or [query.shape[2]]
-    parts = [
-        functional.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scaling, dropout_p=dropout)
-        for q, k, v in zip(*(x.split(lengths, 2) for x in (query, key, value)), strict=True)
-    ]
-    return torch.cat([p.transpose(1, 2) for p in parts], 1), None
+    parts = []
+    start = 0
+    for size, trunk, shared in segments or [Segment(query.shape[2], 0, 0)]:
+        own = slice(start, start + size)
+        start += size
+        keys, values, allowed = key[:, :, own], value[:, :, own], None
+        if shared:
+            begin = slice(trunk, trunk + shared)
+            keys = torch.cat([key[:, :, begin], keys], 2)
+            values = torch.cat([value[:, :, begin], values], 2)
+            allowed = torch.ones(size, shared + size, dtype=torch.bool, device=query.device).tril(shared)
+        part = functional.scaled_dot_product_attention(
+            query[:, :, own], keys, values, allowed, is_causal=not shared, scale=scaling, dropout_p=dropout
+        )
+        parts.append(part.transpose(1, 2))
+    return torch.cat(parts, 1), None
 
 
 # transformers looks attention up by name; a name without a mask function gets no mask, which is what we want.

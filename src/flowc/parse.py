@@ -47,20 +47,28 @@ def parse_procedure(text: str, file: str) -> Graph:
         where = ".".join(map(str, detail["loc"])) or "the document"
         if detail["type"] == "extra_forbidden":
             fail(detail["loc"], f"{where}: unknown key; remove it or check its spelling")
-        fail(detail["loc"], f"{where}: {detail['msg']}; see docs/procedure.md for what belongs here")
+        problem = detail["msg"].removeprefix("Value error, ")
+        fail(detail["loc"], f"{where}: {problem}; see docs/procedure.md for what belongs here")
     _check_names(graph, file, fail)
     for name, slot in graph.slots.items():
         _check_slot(graph, name, slot, fail)
+    _check_phrases(graph, fail)
     for name, node in graph.nodes.items():
         _check_node(graph, name, node, fail)
-    _check_phrases(graph, fail)
     _check_reach(graph, fail)
+    _check_known(graph, fail)
     return graph
 
 
 def _load(text: str, file: str) -> Source:
     lines: dict[Loc, int] = {}
-    loader = yaml.SafeLoader(text)
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.reader.ReaderError as e:
+        line = text.count("\n", 0, e.position) + 1
+        raise UserError(
+            f"{file}:{line}: the character #x{e.character:04x} is not allowed; remove it"
+        ) from None
     try:
         root = loader.get_single_node()
         if root is None:
@@ -71,7 +79,7 @@ def _load(text: str, file: str) -> Source:
             if isinstance(node, yaml.MappingNode):
                 out: dict[str, Any] = {}
                 for key_node, value_node in node.value:
-                    key = str(loader.construct_object(key_node))  # type: ignore[no-untyped-call]
+                    key = str(key_node.value)
                     line = key_node.start_mark.line + 1
                     if key in out:
                         raise UserError(f"{file}:{line}: {key!r} is given twice; remove one")
@@ -80,6 +88,10 @@ def _load(text: str, file: str) -> Source:
                 return out
             if isinstance(node, yaml.SequenceNode):
                 return tuple(build(item, (*loc, i)) for i, item in enumerate(node.value))
+            if (
+                node.tag == "tag:yaml.org,2002:bool"
+            ):  # a procedure has no truth values, but users say "Yes" and "No"
+                return node.value
             return loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
 
         return Source(build(root, ()), lines)
@@ -92,9 +104,7 @@ def _load(text: str, file: str) -> Source:
 
 def _check_names(graph: Graph, file: str, fail: Fail) -> None:
     if graph.procedure != Path(file).stem:
-        fail(
-            ("procedure",), f"procedure {graph.procedure!r} must have the file's name, {Path(file).stem!r}"
-        )
+        fail(("procedure",), f"procedure {graph.procedure!r} must have the file's name, {Path(file).stem!r}")
     for kind in ("slots", "tools", "nodes", "knowledge", "interrupts"):
         for name in getattr(graph, kind):
             if not name.isidentifier():
@@ -137,6 +147,13 @@ def _check_slot(graph: Graph, name: str, slot: Slot, fail: Fail) -> None:
         )
     if slot.share_of and (slot.share_of not in graph.slots or not graph.slots[slot.share_of].number):
         fail(("slots", name, "share_of"), f"share_of names {slot.share_of!r}, which is not a slot of numbers")
+    if slot.share_of and slot.source != "tool":
+        fail(
+            ("slots", name, "share_of"),
+            f"slot {name!r} is a share, which only a tool can tell; add `source: tool`",
+        )
+    if slot.code and not set("@#") & set(slot.code):
+        fail(("slots", name, "code"), f"code {slot.code!r} never varies; write @ for a letter, # for a digit")
     if len(slot.values) == 1:
         fail(("slots", name, "values"), f"slot {name!r} has one value; give at least two, or write it out")
 
@@ -152,15 +169,20 @@ def _check_node(graph: Graph, name: str, node: Node, fail: Fail) -> None:
         if edge.id in seen:
             fail((*here, "id"), f"node {name!r} has two edges with the id {edge.id!r}; rename one")
         seen.add(edge.id)
-        for slot in edge.renews:
+        for slot, change in edge.renews.items():
             if slot not in graph.slots:
                 fail((*here, "renews"), _no_slot(slot, graph))
+            if change != "any" and not graph.slots[slot].number:
+                fail((*here, "renews", slot), f"slot {slot!r} has no numbers to go {change}; write `any`")
         _check_edge(graph, name, node, edge, here, fail)
     if node.terminal:
         if node.edges:
             fail(loc, f"terminal {name!r} has edges; remove them or `terminal`")
     elif not node.edges:
-        fail(loc, f"node {name!r} is a dead end; give it an edge, or `terminal: success|abandonment|escalation`")
+        fail(
+            loc,
+            f"node {name!r} is a dead end; give it an edge, or `terminal: success|abandonment|escalation`",
+        )
     if node.role == "tool":
         if node.calls not in graph.tools:
             fail((*loc, "calls"), f"tool node {name!r} calls {node.calls!r}; {_known(graph.tools)}")
@@ -172,9 +194,21 @@ def _check_node(graph: Graph, name: str, node: Node, fail: Fail) -> None:
     if node.role == "agent" and not node.say:
         fail(loc, f"agent node {name!r} has nothing to say; give it `say`, a bank of phrasings")
     if node.waits and not all(e.says for e in node.edges):
-        fail(loc, f"node {name!r} mixes edges that the user speaks with edges without `says`; give each a bank")
-    if node.role == "agent" and not node.waits and node.is_hub:
+        fail(
+            loc, f"node {name!r} mixes edges that the user speaks with edges without `says`; give each a bank"
+        )
+    if node.role == "agent" and not node.waits:
+        _check_silent(graph, name, node, fail)
+
+
+def _check_silent(graph: Graph, name: str, node: Node, fail: Fail) -> None:
+    """An agent node to which the user does not reply is spoken in one breath with the one next agent node."""
+    loc: Loc = ("nodes", name)
+    if node.is_hub:
         fail(loc, f"agent node {name!r} has several edges and none that the user speaks; give each `says`")
+    if node.edges and graph.nodes[node.edges[0].to].role != "agent":
+        fail(loc, f"agent node {name!r} speaks, but nobody answers before a tool is called; give its edge `says`, "
+             "or say it behind the tool")  # fmt: skip
 
 
 def _check_edge(graph: Graph, name: str, node: Node, edge: Edge, here: Loc, fail: Fail) -> None:
@@ -186,6 +220,14 @@ def _check_edge(graph: Graph, name: str, node: Node, edge: Edge, here: Loc, fail
                  f"{_known(graph.tools[node.calls].outcomes)}")  # fmt: skip
     elif node.role == "tool":
         fail(here, f"edge {name}.{edge.id} leaves a tool node; say for which `outcome`")
+    if node.role == "tool" and edge.says:
+        fail(
+            (*here, "says"),
+            f"edge {name}.{edge.id} leaves a tool node, where no user speaks; remove its `says`",
+        )
+    for slot in edge.gives:
+        if slot in graph.slots and graph.slots[slot].source == "tool":
+            fail((*here, "says"), f"slot {slot!r} comes from a tool, so a user cannot tell it; take it out")
     wanted = set(edge.gives)
     for i, phrase in enumerate(edge.says):
         if set(placeholders([phrase])) != wanted:
@@ -230,6 +272,10 @@ def _check_phrases(graph: Graph, fail: Fail) -> None:
                 fail(here, f"phrase {phrase!r} stands twice in its bank; remove one")
             if loc[0] == "slots" and loc[1] not in names:
                 fail(here, f"phrase {phrase!r} does not mention {{{loc[1]}}}; put it in")
+            allowed = {"slots": {loc[1]}, "nodes": set(names)}.get(str(loc[0]), set())
+            if set(names) - allowed:
+                fail(here, f"phrase {phrase!r} mentions {min(set(names) - allowed)!r}, whose value may not be known "
+                     "when it is said; take it out")  # fmt: skip
 
 
 def _check_reach(graph: Graph, fail: Fail) -> None:
@@ -238,7 +284,10 @@ def _check_reach(graph: Graph, fail: Fail) -> None:
     for name, node in graph.nodes.items():
         if name not in reached:
             what = "ending" if node.terminal else "node"
-            fail(("nodes", name), f"{what} {name!r} is unreachable from {graph.start!r}; add an edge to it or remove it")
+            fail(
+                ("nodes", name),
+                f"{what} {name!r} is unreachable from {graph.start!r}; add an edge to it or remove it",
+            )
     ends = {n for n, node in graph.nodes.items() if node.terminal}
     if not ends:
         fail(("nodes",), "no node is terminal; give at least one node `terminal: success`")
@@ -248,6 +297,41 @@ def _check_reach(graph: Graph, fail: Fail) -> None:
     for name in graph.nodes:
         if name not in _closure(ends, back):
             fail(("nodes", name), f"no ending can be reached from {name!r}; give its loop a way out")
+
+
+def _check_known(graph: Graph, fail: Fail) -> None:
+    """Hold every value that is stated, passed to a tool or shared against what is known on all ways to there."""
+    known = {n: set(graph.slots) for n in graph.nodes}
+    for name in (graph.start, *(i.to for i in graph.interrupts.values() if i.to)):
+        known[name] = set()
+    before: dict[str, set[str]] = {}
+    while known != before:
+        before = {n: set(slots) for n, slots in known.items()}
+        for name, edge in edges(graph):
+            node = graph.nodes[name]
+            returned = graph.tools[node.calls].outcomes[edge.outcome] if node.calls and edge.outcome else ()
+            known[edge.to] &= known[name] | {*edge.gives, *returned}
+
+    def check(loc: Loc, slots: Sequence[str], have: set[str], what: str) -> None:
+        for slot in slots:
+            if slot not in have:
+                fail(loc, f"{what} needs {slot!r}, which is not known on every way here; ask for it before, "
+                     "or take it out")  # fmt: skip
+
+    for name, node in graph.nodes.items():
+        for bank in ("say", "again"):
+            for i, phrase in enumerate(getattr(node, bank)):
+                check(("nodes", name, bank, i), placeholders([phrase]), known[name], f"phrase {phrase!r}")
+        if node.calls:
+            tool = graph.tools[node.calls]
+            check(
+                ("nodes", name, "calls"), tuple(tool.arguments.values()), known[name], f"tool {node.calls!r}"
+            )
+            for outcome, returned in tool.outcomes.items():
+                for i, slot in enumerate(returned):
+                    base = graph.slots[slot].share_of
+                    loc: Loc = ("tools", node.calls, "outcomes", outcome)
+                    check(loc, (base,) if base else (), known[name] | set(returned[:i]), f"slot {slot!r}")
 
 
 def _closure(starts: set[str], following: dict[str, set[str]]) -> set[str]:

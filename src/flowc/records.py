@@ -51,6 +51,8 @@ class Conversation(Record):
     """A finished conversation. `steps` labels each message and is never part of the text."""
 
     id: str
+    family: str
+    """The conversation that this one begins like; its own id where it is no branch."""
     procedure: str
     split: Literal["train", "eval"]
     path: tuple[str, ...]
@@ -110,7 +112,9 @@ def read_record(path: Path, kind: type[R]) -> R:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; `dvc repro` makes it") from None
     except ValidationError as e:
-        raise UserError(f"{path}: not a {kind.__name__}: {_first(e)}; remove it and run `dvc repro`") from None
+        raise UserError(
+            f"{path}: not a {kind.__name__}: {_first(e)}; remove it and run `dvc repro`"
+        ) from None
 
 
 def read_jsonl(path: Path, kind: type[R]) -> list[R]:

@@ -1,6 +1,6 @@
 """Scenarios: one planned conversation each, as a path through the Graph with every value that it needs.
 
-A path is the list of its steps, `node.edge` or `node!interrupt`. A fifth of all paths, chosen by hash, is
+A path is the list of its steps, `node.edge` or `node!interrupt`. A quarter of all paths, chosen by hash, is
 never used in training.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from random import Random
 from typing import Literal
 
@@ -18,7 +18,7 @@ from flowc.graph import Bank, Edge, Graph, fingerprint, part
 from flowc.records import Record
 from flowc.slots import draw
 from flowc.voices import PERSONAS
-from flowc.walk import edge_of
+from flowc.walk import begin, edge_of, follow
 
 SplitName = Literal["train", "seen_path", "held_out_path"]
 _LOOP_BOUND = 2  # an edge is taken at most twice in one path
@@ -62,6 +62,8 @@ class Scenario(Record):
     """A planned conversation. `seed` fixes the choice of phrases."""
 
     id: str
+    family: str
+    """The scenario that this one begins like; its own id where it is no branch."""
     procedure: str
     split: SplitName
     persona: str
@@ -87,9 +89,17 @@ class Scenario(Record):
 
 
 def sample(
-    graph: Graph, count: int, split: SplitName, shares: Deviations, interrupt_share: float, seed: int
+    graph: Graph,
+    count: int,
+    split: SplitName,
+    shares: Deviations,
+    interrupt_share: float,
+    seed: int,
+    among: Collection[tuple[str, ...]] = (),
 ) -> list[Scenario]:
     """Sample `count` scenarios of one split; the same arguments give the same scenarios.
+
+    With `among` the paths are drawn from it, each as likely as the next: those that training has seen.
 
     Edges that few scenarios have taken so far are preferred at hubs, so that rare branches are not starved.
     Raises ValueError when the procedure has too few paths to hold any out.
@@ -98,7 +108,11 @@ def sample(
     visits: Counter[str] = Counter()
     out = []
     for i in range(count):
-        path = _sample_path(graph, rng, visits, split, interrupt_share)
+        path = (
+            rng.choice(sorted(set(among)))
+            if among
+            else _sample_path(graph, rng, visits, split, interrupt_share)
+        )
         visits.update(path)
         persona = PERSONAS[i % len(PERSONAS)]
         out.append(_fill(graph, path, split, persona, shares, Random(f"{seed}:{split}:{i}"), i))
@@ -107,7 +121,7 @@ def sample(
 
 def is_held_out_path(path: Sequence[str]) -> bool:
     """Whether a path is kept out of training."""
-    return fingerprint(" ".join(path)) % 5 == 0
+    return fingerprint(" ".join(path)) % 4 == 0
 
 
 def _sample_path(
@@ -127,20 +141,42 @@ def _sample_path(
 
 def _walk(graph: Graph, rng: Random, visits: Counter[str]) -> tuple[str, ...]:
     """Walk from the start to a terminal; empty when the loop bound closes every way."""
-    node, path, taken = graph.start, [], Counter[str]()
-    while not graph.nodes[node].terminal:
+    state, path, taken = begin(graph), [], Counter[str]()
+    visited: set[str] = set()
+    while not graph.nodes[state.node].terminal:
+        node = state.node
         options = [e for e in graph.nodes[node].edges if taken[f"{node}.{e.id}"] < _LOOP_BOUND]
         if not options:
             return ()
+        visited.add(node)
         weights = [
-            (1 + visits[f"{node}.{e.id}"]) ** -0.5 / (1 + 3 * taken[f"{node}.{e.id}"]) for e in options
+            (1 + _ahead(graph, e.to, visited))
+            / (1 + visits[f"{node}.{e.id}"]) ** 0.5
+            / (1 + 3 * taken[f"{node}.{e.id}"])
+            for e in options
         ]
         edge = rng.choices(options, weights)[0]
         step = f"{node}.{edge.id}"
         path.append(step)
         taken[step] += 1
-        node = edge.to
+        returned = graph.tools[graph.nodes[node].calls or ""].outcomes[edge.outcome] if edge.outcome else ()
+        state = follow(graph, state, edge, frozenset(returned))
     return tuple(path)
+
+
+def _ahead(graph: Graph, node: str, visited: set[str]) -> int:
+    """Count the edges that can be reached from a node without passing one visited before.
+
+    A branch with more behind it is taken more often: its steps have no other way to be learned.
+    """
+    seen, front, count = set(visited), [node], 0
+    while front:
+        name = front.pop()
+        if name not in seen:
+            seen.add(name)
+            count += len(graph.nodes[name].edges)
+            front.extend(e.to for e in graph.nodes[name].edges)
+    return count
 
 
 def _interrupt(graph: Graph, path: tuple[str, ...], rng: Random) -> tuple[str, ...]:
@@ -163,9 +199,18 @@ def _fill(
 ) -> Scenario:
     bank: Bank = "train" if split == "train" else "held_out"
     wanted = {kind for kind in Deviations.model_fields if rng.random() < getattr(shares, kind)}
-    spoken = [i for i, s in enumerate(path) if graph.nodes[_node(s)].waits and not _goes(graph, s)]
     volunteer_at = rng.choice(_volunteer_places(graph, path) or [-1]) if "volunteer" in wanted else -1
-    correct_at = rng.choice(_correction_places(graph, path) or [-1]) if "correction" in wanted else -1
+    ahead = list(dict.fromkeys(_asked_next(graph, path[volunteer_at + 1 :]))) if volunteer_at >= 0 else []
+    early = rng.sample(ahead, k=min(len(ahead), rng.randint(1, 3)))
+    # Questions answered early are not asked, so nothing else can be said there.
+    skipped = _skipped(graph, path, volunteer_at, early)
+    places = [i for i in _correction_places(graph, path) if i not in skipped]
+    correct_at = rng.choice(places or [-1]) if "correction" in wanted else -1
+    spoken = [
+        i
+        for i, s in enumerate(path)
+        if graph.nodes[_node(s)].waits and not _goes(graph, s) and i not in skipped
+    ]
     aside = {rng.choice(spoken or [-1]): kind for kind in sorted(wanted & {"side_question", "off_topic"})}
     known: dict[str, str] = {}
     volunteered: set[str] = set()
@@ -190,7 +235,9 @@ def _fill(
             results.setdefault(tool, []).append(Result(outcome=edge.outcome or "", values=values))
         elif edge.says:
             gives = {
-                s: known[s] if s in volunteered else known.get(f"next {s}") or draw(graph, s, rng, bank, known)
+                s: known[s]
+                if s in volunteered
+                else known.get(f"next {s}") or draw(graph, s, rng, bank, known)
                 for s in edge.gives
             }
             known |= gives
@@ -205,9 +252,8 @@ def _fill(
                     known |= corrects
             extra: dict[str, str] = {}
             if i == volunteer_at:
-                ahead = list(dict.fromkeys(_asked_next(graph, path[i + 1 :])))
-                for slot in rng.sample(ahead, k=min(len(ahead), rng.randint(1, 3))):
-                    extra[slot] = draw(graph, slot, rng, bank, known)
+                for slot in early:
+                    extra[slot] = draw(graph, slot, rng, bank, known | extra)
                 known |= extra
                 volunteered |= set(extra)
             script.append(
@@ -228,6 +274,7 @@ def _fill(
     digest = hashlib.sha256(f"{path}{script}{results}{persona}{number}".encode()).hexdigest()[:12]
     return Scenario(
         id=f"{split}-{digest}",
+        family=f"{split}-{digest}",
         procedure=graph.procedure,
         split=split,
         persona=persona,
@@ -265,8 +312,22 @@ def _asked_next(graph: Graph, steps: Sequence[str]) -> Iterator[str]:
 
 def _volunteer_places(graph: Graph, path: Sequence[str]) -> list[int]:
     return [
-        i for i, s in enumerate(path) if _plain(graph, s) and any(True for _ in _asked_next(graph, path[i + 1 :]))
+        i
+        for i, s in enumerate(path)
+        if _plain(graph, s) and any(True for _ in _asked_next(graph, path[i + 1 :]))
     ]
+
+
+def _skipped(graph: Graph, path: Sequence[str], at: int, told: Sequence[str]) -> set[int]:
+    """Steps of the run of plain questions behind `at` that are not asked when the slots in `told` are known."""
+    skipped = set()
+    for i in range(at + 1, len(path)):
+        edge = _plain(graph, path[i])
+        if edge is None:
+            break
+        if set(edge.gives) <= set(told):
+            skipped.add(i)
+    return skipped
 
 
 def _correction_places(graph: Graph, path: Sequence[str]) -> list[int]:

@@ -1,4 +1,4 @@
-"""The report's answer and its tables of scores: every mean with its interval and n, nothing unknown as zero."""
+"""The report's answer and its tables of scores: every mean with its interval and n, no unknown as zero."""
 
 from __future__ import annotations
 
@@ -66,15 +66,10 @@ def cell(value: Rate | None, expected_n: int | None = None, judged: bool = False
 
 
 def sentence(value: Rate | None) -> str:
-    """Write a rate for running text."""
-    if value is None:
-        return NOT_MEASURED
-    if value.mean is None:
-        return f"unscored ({value.unscored} conversations)"
-    interval = ""
-    if value.low is not None and value.high is not None:
-        interval = f"95 % interval {percent(value.low)[:-2]}–{percent(value.high)}, "
-    return f"{percent(value.mean)} ({interval}n = {value.n})"
+    """Write a rate for running text: mean, interval and n."""
+    if value is None or value.mean is None:
+        return cell(value)
+    return f"{cell(value, value.n)} (n = {value.n})"
 
 
 def headline(scores: Sequence[Json]) -> str:
@@ -97,6 +92,11 @@ def arms_table(scores: Json, names: Sequence[str], judged: bool = False) -> str:
         rows.append([name, NOT_MEASURED if n is None else f"{n:.0f}", *cells])
     if any("—" in c or "unscored" in c for row in rows for c in row):
         notes.append("—, unscored: verdicts that could not be had. They are counted and never taken as zero")
+    if any(_is_point(rate(arm(scores, name).get(c))) for name in _run(scores) for c in names):
+        notes.append(
+            "Where all n verdicts agree the interval is a point, for it resamples them; a true rate about "
+            "3/n away would still be no surprise (the rule of three)"
+        )
     listed = "".join(f"\n- {note}" for note in notes)
     return table(["arm", "n", *(_title(c) for c in names)], rows) + (f"\n{listed}" if notes else "")
 
@@ -104,22 +104,29 @@ def arms_table(scores: Json, names: Sequence[str], judged: bool = False) -> str:
 def split_table(scores: Json) -> str:
     """Lay out the criteria on seen and on held-out paths, for every arm that was run."""
     names = criteria(scores)
-    rows = [
-        [f"{name}, {title}", *(cell(rate((section(arm(scores, name), "by_split", split) or {}).get(c))) for c in names)]
-        for name in _run(scores)
-        for split, title in SPLITS.items()
-    ]
-    return table(["arm and split", *(_title(c) for c in names)], rows)
+    rows = []
+    for name in _run(scores):
+        for split, title in SPLITS.items():
+            found = [rate((section(arm(scores, name), "by_split", split) or {}).get(c)) for c in names]
+            n = found[0].n + found[0].unscored if found[0] else 0
+            rows.append([f"{name}, {title}", str(n), *(cell(r, n) for r in found)])
+    return table(["arm and split", "n", *(_title(c) for c in names)], rows)
 
 
 def deviation_table(scores: Json, criterion: str) -> str:
-    """Lay out a criterion by kind of deviation from the path; a conversation counts under each of its kinds."""
+    """Lay out a criterion by kind of deviation; a conversation counts under each of its kinds."""
     run = _run(scores)
     kinds = sorted({kind for name in run for kind in section(arm(scores, name), "by_deviation") or {}})
     if not kinds:
         return f"{NOT_RUN}: no scenario has a deviation"
     rows = [
-        [_title(kind), *(cell(rate((section(arm(scores, name), "by_deviation", kind) or {}).get(criterion))) for name in run)]
+        [
+            _title(kind),
+            *(
+                cell(rate((section(arm(scores, name), "by_deviation", kind) or {}).get(criterion)))
+                for name in run
+            ),
+        ]
         for kind in kinds
     ]
     return table([_title(criterion), *run], rows)
@@ -133,7 +140,9 @@ def endings_table(scores: Json) -> str:
     for name in run:
         counts = [number(arm(scores, name), "endings", r) or 0 for r in reasons]
         errors = number(arm(scores, name), "simulator_errors")
-        rows.append([name, *(f"{c:.0f}" for c in counts), NOT_MEASURED if errors is None else f"{errors:.0f}"])
+        rows.append(
+            [name, *(f"{c:.0f}" for c in counts), NOT_MEASURED if errors is None else f"{errors:.0f}"]
+        )
     return table(["arm", *(_title(r) for r in reasons), "Simulator errors"], rows)
 
 
@@ -142,7 +151,10 @@ def tokens_table(scores: Json) -> str:
     compiled = conversation_tokens(scores, ARMS[0])
     rows = []
     for name in _run(scores):
-        values = [number(arm(scores, name), "tokens", f"{k}_per_conversation") for k in ("prompt", "completion", "calls")]
+        values = [
+            number(arm(scores, name), "tokens", f"{k}_per_conversation")
+            for k in ("prompt", "completion", "calls")
+        ]
         total = conversation_tokens(scores, name)
         times = f"{total / compiled:.1f} x" if total is not None and compiled else NOT_MEASURED
         shown = [NOT_MEASURED if v is None else f"{v:,.0f}" for v in (*values[:2], total)]
@@ -154,7 +166,7 @@ def comparisons_table(scores: Json) -> str:
     """Lay out the tests between arms, with Holm's correction over all of them."""
     found = scores.get("comparisons") or []
     if not found:
-        return f"{NOT_RUN}: one arm alone has nothing to be compared with"
+        return f"{NOT_RUN}: the evaluation made no tests between arms"
     rows = [
         [
             f"{c['a']} and {c['b']}",
@@ -178,7 +190,9 @@ def verdict(scores: Json, targets: Targets) -> str:
     compiled = arm(scores, ARMS[0])
     reason = reason_not_run(scores, ARMS[0])
     if reason is not None:
-        return f"**Does the compiled model follow the procedure? Not known.** It was {NOT_RUN}: {text(reason)}."
+        return (
+            f"**Does the compiled model follow the procedure? Not known.** It was {NOT_RUN}: {text(reason)}."
+        )
     by_split = {s: rate((section(compiled, "by_split", s) or {}).get("task_success")) for s in SPLITS}
     facts = rate(compiled.get("information_accuracy"))
     wanted = [
@@ -187,16 +201,20 @@ def verdict(scores: Json, targets: Targets) -> str:
         ("information accuracy", facts, targets.information_accuracy),
     ]
     unknown = [what for what, found, _ in wanted if found is None or found.mean is None]
-    missed = [what for what, found, least in wanted if found and found.mean is not None and found.mean < least]
+    missed = [
+        what for what, found, least in wanted if found and found.mean is not None and found.mean < least
+    ]
     answer = "No" if missed else "Not known" if unknown else "Yes"
     goals = ", ".join(f"{what} at least {percent(least)}" for what, _, least in wanted)
-    short = [f"missed: {', '.join(missed)}"] * bool(missed) + [f"not known: {', '.join(unknown)}"] * bool(unknown)
+    short = [f"missed: {', '.join(missed)}"] if missed else []
+    short += [f"not known: {', '.join(unknown)}"] if unknown else []
     return (
-        f"**Does the compiled model follow the procedure? {answer}.** It brings "
-        f"{sentence(rate(compiled.get('task_success')))} of the conversations to the ending that their scenario calls "
-        f"for: {sentence(by_split['seen_path'])} on paths that training saw and {sentence(by_split['held_out_path'])} on "
-        f"paths held out, and of the values it states {sentence(facts)} are right. Users spoke in phrases that training "
-        f"never saw. The targets are {goals} ({'; '.join(short) or 'all met'})."
+        f"**Does the compiled model follow the procedure? {answer}.** Its conversations reach the ending "
+        f"that their scenario calls for in {sentence(rate(compiled.get('task_success')))}: on paths that "
+        f"training saw {sentence(by_split['seen_path'])}, on held-out paths "
+        f"{sentence(by_split['held_out_path'])}, always with phrases from users that training never saw. "
+        f"Information accuracy (what a conversation states is right) is {sentence(facts)}. Targets: {goals} "
+        f"({'; '.join(short) or 'all met'})."
     )
 
 
@@ -205,7 +223,11 @@ def against_others(scores: Json) -> str:
     own = rate(arm(scores, ARMS[0]).get("task_success"))
     others = [name for name in _run(scores) if name != ARMS[0]]
     shown = [f"{name} {sentence(rate(arm(scores, name).get('task_success')))}" for name in others]
-    out = f"On the same scenarios the other arms succeed in: {'; '.join(shown)}." if shown else "No other arm was run."
+    out = (
+        f"**Against the other arms**, on the same scenarios: {'; '.join(shown)}."
+        if shown
+        else "No other arm was run."
+    )
     surely: dict[str, list[str]] = {"ahead of": [], "behind": [], "not distinguishable from": []}
     for c in scores.get("comparisons") or []:
         other = c["b"] if c["a"] == ARMS[0] else c["a"]
@@ -218,9 +240,13 @@ def against_others(scores: Json) -> str:
         surely[side if c["p_holm"] < _SIGNIFICANT else "not distinguishable from"].append(other)
     said = [f"{side} {', '.join(names)}" for side, names in surely.items() if names]
     if said:
-        out += f" The compiled model is {'; '.join(said)} (Holm-adjusted p < {_SIGNIFICANT} or not)."
+        out += f" The compiled model is {'; '.join(said)} (a Holm-adjusted p below {_SIGNIFICANT} counts)."
     idle = [f"{n} ({text(str(reason_not_run(scores, n)))})" for n in arms(scores) if n not in _run(scores)]
     return out + (f" Not run: {', '.join(idle)}." if idle else "")
+
+
+def _is_point(value: Rate | None) -> bool:
+    return value is not None and value.low is not None and value.low == value.high
 
 
 def _run(scores: Json) -> list[str]:

@@ -70,7 +70,10 @@ async def simulate(
     tracker: Tracker,
     params: SimulateParams,
 ) -> list[Transcript]:
-    """Play every scenario once; transcripts come in the order of their scenarios' ids."""
+    """Play every scenario once; transcripts come in the order of their scenarios' ids.
+
+    Raises what an arm raises, as it is: UserError when the server is gone.
+    """
     gate = asyncio.Semaphore(params.concurrency)
     with tqdm(total=len(scenarios), desc=f"{name}: conversations", unit="conv") as bar:
 
@@ -80,8 +83,11 @@ async def simulate(
             bar.update()
             return transcript
 
-        async with asyncio.TaskGroup() as group:
-            running = [group.create_task(one(s)) for s in sorted(scenarios, key=lambda s: s.id)]
+        try:
+            async with asyncio.TaskGroup() as group:
+                running = [group.create_task(one(s)) for s in sorted(scenarios, key=lambda s: s.id)]
+        except ExceptionGroup as failed:  # one killed server fails all conversations alike: one error says it
+            raise failed.exceptions[0] from failed
     return [t.result() for t in running]
 
 
@@ -135,5 +141,7 @@ async def converse(
         confused = confused + 1 if turn.labels[0] == "confused" else 0
         if confused >= _CONFUSIONS:
             return end(Ended.NOT_UNDERSTOOD)
-        turns.append(Turn(message=Message(role="user", content=turn.text), labels=turn.labels, gives=turn.gives))
+        turns.append(
+            Turn(message=Message(role="user", content=turn.text), labels=turn.labels, gives=turn.gives)
+        )
     return end(Ended.TURN_LIMIT)

@@ -7,18 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import timedelta
+from functools import cache
 from random import Random
 
-from flowc.graph import Bank, Change, DateRange, Graph, NumberRange, Slot, is_held_out, part
+from flowc.graph import DATE_PARTS, Bank, Change, DateRange, Graph, NumberRange, Slot, is_held_out, part
 
 _TRIES = 10_000
-_STRFTIME = {
-    "%-d": r"\d{1,2}", "%d": r"\d{2}", "%-m": r"\d{1,2}", "%m": r"\d{2}", "%Y": r"\d{4}", "%y": r"\d{2}",
-    "%B": r"(?:January|February|March|April|May|June|July|August|September|October|November|December)",
-    "%b": r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)",
-    "%A": r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day", "%a": r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)",
-}  # fmt: skip
 
 
 def draw(
@@ -26,8 +21,9 @@ def draw(
 ) -> str:
     """Draw a value of slot `name` from one part of its pool.
 
-    `known` has the values that apply so far: a new value differs from the present one, moves as `change`
-    says where it is a number, and a share is taken of the slot that it names.
+    `known` has the values that apply so far: a new value differs from the present one and from those of slots
+    with the same pool (no flight from Oslo to Oslo), moves as `change` says where it is a number, and a share is
+    taken of the slot that it names.
     Raises ValueError when the pool has no such value.
     """
     slot = graph.slots[name]
@@ -35,14 +31,22 @@ def draw(
     if slot.share_of:
         base = number_in(known[slot.share_of])
         return slot.format.format(n=int(base * rng.uniform(slot.low, slot.high)))
-    value = ""
+    taken = {
+        v.casefold() for n, v in known.items() if n == name or slot.values and _same_pool(graph, n, slot)
+    }
     for _ in range(_TRIES):
         value = _draw_once(slot, rng, bank)
-        if present is None or value.casefold() != present.casefold() and _moves(value, present, change):
+        if value.casefold() not in taken and (present is None or _moves(value, present, change)):
             return value
     if change != "any":  # already at the end of the range: any other value
         return draw(graph, name, rng, bank, known)
-    raise ValueError(f"slot {name!r} has too few {bank} values to draw another than {present!r}; widen its pool")
+    raise ValueError(
+        f"slot {name!r} has too few {bank} values to draw another than {sorted(taken)}; widen its pool"
+    )
+
+
+def _same_pool(graph: Graph, name: str, slot: Slot) -> bool:
+    return name in graph.slots and graph.slots[name].values == slot.values
 
 
 def _moves(value: str, present: str, change: Change) -> bool:
@@ -88,7 +92,7 @@ def _write(slot: Slot, rng: Random) -> str:
 
 
 def _write_date(dates: DateRange, rng: Random) -> str:
-    day = date.fromisoformat(dates.start) + timedelta(days=rng.randrange(dates.days))
+    day = dates.start + timedelta(days=rng.randrange(dates.days))
     return day.strftime(rng.choice(dates.formats))
 
 
@@ -97,6 +101,7 @@ def _write_number(numbers: NumberRange, rng: Random) -> str:
     return rng.choice(numbers.formats).format(n=n)
 
 
+@cache
 def pattern(slot: Slot, own_words: str) -> re.Pattern[str] | None:
     """Compile an expression that finds this slot's values in a text, or None where it cannot tell.
 
@@ -114,7 +119,9 @@ def pattern(slot: Slot, own_words: str) -> re.Pattern[str] | None:
     elif slot.share_of:
         alternatives = [_number_pattern(slot.format)]
     elif slot.code:
-        alternatives = ["".join("[A-Z]" if c == "@" else r"\d" if c == "#" else re.escape(c) for c in slot.code)]
+        alternatives = [
+            "".join("[A-Z]" if c == "@" else r"\d" if c == "#" else re.escape(c) for c in slot.code)
+        ]
     else:
         return None
     if not alternatives:
@@ -123,9 +130,10 @@ def pattern(slot: Slot, own_words: str) -> re.Pattern[str] | None:
 
 
 def _number_pattern(written: str) -> str:
-    return re.sub(r"\\\{n(:,)?\\\}", lambda _: r"\\d[\\d,]*", re.escape(written)).replace(r"\\", "\\")
+    before, _, after = re.split(r"(\{n(?::,)?\})", written, maxsplit=1)
+    return re.escape(before) + r"\d(?:[\d,]*\d)?" + re.escape(after)
 
 
 def _date_pattern(written: str) -> str:
     pieces = re.split(r"(%-?[a-zA-Z])", written)
-    return "".join(_STRFTIME.get(p, re.escape(p)) for p in pieces)
+    return "".join(DATE_PARTS.get(p, re.escape(p)) for p in pieces)

@@ -90,7 +90,10 @@ def converse(graph: Graph, scenario: Scenario, agent_bank: Bank) -> Conversation
             call = call_for(graph, name, agent.values)
             result = execute(graph, scenario, call, calls)
             assert result.outcome is not None, f"{scenario.id}: {name} is not planned"
-            messages += [Message(role="assistant", tool_calls=(call,)), Message(role="tool", content=result.content)]
+            messages += [
+                Message(role="assistant", tool_calls=(call,)),
+                Message(role="tool", content=result.content),
+            ]
             steps += [(name,), (f"outcome:{result.outcome}",)]
             agent.returned(result.outcome, result.values)
             continue
@@ -106,6 +109,7 @@ def converse(graph: Graph, scenario: Scenario, agent_bank: Bank) -> Conversation
     assert agent.state.node == scenario.ending, f"{scenario.id} ended at {agent.state.node}"
     return Conversation(
         id=scenario.id,
+        family=scenario.family,
         procedure=graph.procedure,
         split="train" if scenario.split == "train" else "eval",
         path=scenario.path,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SCHEMA = pa.schema(
     [
         pa.field("conversation_id", pa.string(), nullable=False),
+        pa.field("family", pa.string(), nullable=False),
         pa.field("input_ids", pa.list_(pa.int32()), nullable=False),
         pa.field("loss_mask", pa.list_(pa.int8()), nullable=False),
     ]
@@ -35,6 +36,7 @@ class Example(NamedTuple):
     """One conversation's tokens; loss_mask is 1 where the token is a prediction target."""
 
     conversation_id: str
+    family: str
     input_ids: list[int]
     loss_mask: list[int]
 
@@ -60,12 +62,12 @@ def tokenize(
                 "(nothing is ever cut)"
             )
         check_prefixes(tokenizer, conversation, encoded.input_ids)
-        examples.append(Example(conversation.id, encoded.input_ids, encoded.loss_mask))
+        examples.append(Example(conversation.id, conversation.family, encoded.input_ids, encoded.loss_mask))
     return examples
 
 
 def write_tokens(path: Path, examples: Iterable[Example]) -> None:
-    """Write columns conversation_id, input_ids (list<int32>), loss_mask (list<int8>)."""
+    """Write columns conversation_id, family, input_ids (list<int32>), loss_mask (list<int8>)."""
     rows = [e._asdict() for e in examples]
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")

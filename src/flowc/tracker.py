@@ -45,12 +45,16 @@ class Tracker:
 
     def __init__(self, graph: Graph, seed: int = 0) -> None:
         self._patterns = [
-            (name, found) for name, slot in sorted(graph.slots.items()) if (found := pattern(slot, own_words(graph)))
+            (name, found)
+            for name, slot in sorted(graph.slots.items())
+            if (found := pattern(slot, own_words(graph)))
         ]
         examples = utterances(graph, "train", seed)
         self._vectorizer = make_union(
             TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True),
-            TfidfVectorizer(analyzer="word", ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"[\w<>']+"),
+            TfidfVectorizer(
+                analyzer="word", ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"[\w<>']+"
+            ),
         )
         features = self._vectorizer.fit_transform([self._mask(e.text) for e in examples])
         self._model = LogisticRegression(C=30.0, max_iter=400, class_weight="balanced")

@@ -1,7 +1,7 @@
-"""Full-parameter fine-tuning under DeepSpeed ZeRO-3: one rank's part of the run, from tokens to a saved model.
+"""Full-parameter fine-tuning under DeepSpeed ZeRO-3: one rank's part, from tokens to a saved model.
 
-Run as `python -m stages.train`, which starts the ranks. The effective batch is fixed; how it is split into
-micro-batches follows from the number of ranks and from `micro_tokens`, and changes the result by rounding only.
+Run as `python -m stages.train`, which starts the ranks. The effective batch is fixed; its split into
+micro-batches follows from the number of ranks and from `micro_tokens` and changes results by rounding only.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import shutil
 import sys
 import time
@@ -18,32 +17,30 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import deepspeed
 import torch
 import torch.distributed as dist
-from deepspeed.accelerator import get_accelerator
 from pydantic import Field
 from tqdm import tqdm
-from transformers import AutoConfig, AutoModelForCausalLM
-from transformers.integrations import HfDeepSpeedConfig
+from transformers import AutoConfig
 
 from flowc import checkpoint
 from flowc.checkpoint import Progress
-from flowc.machine import DTYPES, Precision, device_name, fast_precision, fits_resident, matrix_peak
+from flowc.machine import DTYPES, Precision, device_name, fast_precision, flops_per_token, matrix_peak
 from flowc.model_card import model_card, sha256_of
 from flowc.packing import (
-    ATTENTION,
+    Family,
     Pack,
-    PackedLoss,
-    Tokens,
     effective_batches,
+    length,
     pack,
+    pairs,
     read_token_set,
     split,
     steps_per_epoch,
     supervised,
 )
 from flowc.records import Record, UserError, write_json
+from flowc.zero import gather_weights, join_group, make_engine, total
 
 
 class TrainParams(Record):
@@ -56,9 +53,9 @@ class TrainParams(Record):
     warmup_share: float = Field(ge=0, lt=1)
     """Share of the steps that warm up."""
     batch_size: int = Field(ge=1)
-    """Conversations in an optimizer step, over all ranks."""
+    """Families (conversations with their branches) in an optimizer step, over all ranks."""
     micro_tokens: int = Field(ge=1)
-    """Most tokens that a rank holds activations for at a time (about 1.5 MB each at 135M parameters, fp32)."""
+    """Most tokens that a rank holds activations for at a time (1.5 MB each at 135M parameters in fp32)."""
     weight_decay: float = Field(ge=0)
     """Of AdamW, on matrices only."""
     max_grad_norm: float = Field(gt=0)
@@ -84,8 +81,8 @@ class Job(NamedTuple):
 class Inputs(NamedTuple):
     """What a run reads."""
 
-    train: list[Tokens]
-    evaluation: list[Tokens]
+    train: list[Family]
+    evaluation: list[Family]
     config: Any
     hashes: dict[str, str]
 
@@ -105,7 +102,10 @@ def read_inputs(job: Job, params: TrainParams) -> Inputs:
     evaluation = [evaluation[i * len(evaluation) // count] for i in range(count)]
     hashes = {name: sha256_of([path]) for name, path in files.items()}
     return Inputs(
-        train, evaluation, config, hashes | {"graph": sha256_of([job.graph]), "base weights": sha256_of(weights)}
+        train,
+        evaluation,
+        config,
+        hashes | {"graph": sha256_of([job.graph]), "base weights": sha256_of(weights)},
     )
 
 
@@ -124,57 +124,13 @@ def run_key(params: TrainParams, seed: int, hashes: dict[str, str], precision: s
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def zero_config(params: TrainParams, world: int, parameters: int, precision: Precision) -> dict[str, Any]:
-    """Configure DeepSpeed: ZeRO-3, parameters kept resident where they fit, torch's own AdamW.
-
-    Resident parameters are gathered once a step, not once a layer, pass and micro-batch.
-    """
-    resident = fits_resident(parameters, world, DTYPES[precision])
-    bucket = min(parameters + 1, 100_000_000)
-    return {
-        "train_batch_size": world,
-        "train_micro_batch_size_per_gpu": 1,
-        "gradient_accumulation_steps": 1,
-        "gradient_clipping": params.max_grad_norm,
-        "bf16": {"enabled": precision == "bf16"},
-        "zero_optimization": {
-            "stage": 3,
-            "overlap_comm": torch.cuda.is_available(),
-            "contiguous_gradients": True,
-            "reduce_bucket_size": bucket,
-            "stage3_prefetch_bucket_size": bucket,
-            "stage3_param_persistence_threshold": parameters + 1 if resident else 100_000,
-            "stage3_max_live_parameters": 1_000_000_000,
-            "stage3_max_reuse_distance": 1_000_000_000,
-        },
-        "zero_allow_untested_optimizer": True,
-        "zero_force_ds_cpu_optimizer": False,
-        "steps_per_print": sys.maxsize,
-    }
-
-
-def flops_per_token(config: Any, parameters: int) -> tuple[float, float, float]:
-    """Arithmetic of forward and backward: a token in the decoder, a supervised token, a token squared.
-
-    6 x parameters for each matrix a token meets (2 forward, 4 backward); causal attention reads half of n
-    keys for each of n tokens, twice (scores and values). Norms and softmax are left out.
-    """
-    output = config.vocab_size * config.hidden_size
-    embeddings = output if config.tie_word_embeddings else 2 * output
-    head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    attention = 6 * config.num_hidden_layers * config.num_attention_heads * head
-    return 6.0 * (parameters - embeddings), 6.0 * output, float(attention)
-
-
 def train(job: Job, params: TrainParams, seed: int) -> None:
     """Train as one rank of a started group; rank 0 writes the model and the metrics.
 
     Raises UserError on unusable inputs, a full disk or a loss that is not finite.
     """
     started = time.perf_counter()
-    cuda = torch.cuda.is_available()
-    deepspeed.init_distributed(dist_backend="nccl" if cuda else "gloo", verbose=False)
-    device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if cuda else torch.device("cpu")
+    device = join_group()
     rank, world, precision = dist.get_rank(), dist.get_world_size(), fast_precision()
     torch.manual_seed(seed)
 
@@ -182,7 +138,9 @@ def train(job: Job, params: TrainParams, seed: int) -> None:
     side = job.side / run_key(params, seed, inputs.hashes, precision)
     side.mkdir(parents=True, exist_ok=True)
     progress = checkpoint.read_progress(side, world)
-    engine, parameters = _engine(job.base, inputs.config, params, world, precision)
+    engine, parameters = make_engine(
+        job.base, inputs.config, params.learning_rate, params.weight_decay, params.max_grad_norm, precision
+    )
     if progress is None:
         progress = Progress(world_size=world)
     else:
@@ -190,7 +148,7 @@ def train(job: Job, params: TrainParams, seed: int) -> None:
         progress.resumed += 1
     progress.seconds["load"] += time.perf_counter() - started
     dist.barrier()
-    peak = _sum(matrix_peak(device, DTYPES[precision]), device)
+    peak = total(matrix_peak(device, DTYPES[precision]), device)
 
     run = _Run(engine, parameters, inputs, params, seed, side, job, device, progress)
     run.loop(rank, world)
@@ -198,32 +156,6 @@ def train(job: Job, params: TrainParams, seed: int) -> None:
         _publish(run, peak, precision)
     dist.barrier()
     dist.destroy_process_group()
-
-
-def _engine(base: Path, config: Any, params: TrainParams, world: int, precision: Precision) -> tuple[Any, int]:
-    """Load the base straight into ZeRO-3 partitions and wrap it; also the number of parameters."""
-    with torch.device("meta"):
-        shape = AutoModelForCausalLM.from_config(config)
-    parameters = sum(p.numel() for p in shape.parameters())
-    settings = zero_config(params, world, parameters, precision)
-    keep = HfDeepSpeedConfig(settings)  # from_pretrained partitions while it loads as long as this lives
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=DTYPES[precision], attn_implementation=ATTENTION)
-    del keep
-    module = PackedLoss(model)
-    groups: dict[bool, list[torch.nn.Parameter]] = {True: [], False: []}
-    for p in module.parameters():
-        groups[len(getattr(p, "ds_shape", p.shape)) > 1].append(p)
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": groups[True], "weight_decay": params.weight_decay},
-            {"params": groups[False], "weight_decay": 0.0},
-        ],
-        lr=params.learning_rate,
-        betas=(0.9, 0.95),
-        fused=True,
-    )
-    engine, *_ = deepspeed.initialize(model=module, optimizer=optimizer, config=settings)
-    return engine, parameters
 
 
 class _Run:
@@ -243,7 +175,7 @@ class _Run:
     ) -> None:
         self.engine, self.parameters, self.inputs, self.params = engine, parameters, inputs, params
         self.seed, self.side, self.job, self.device, self.progress = seed, side, job, device, progress
-        self.lengths = [len(t.ids) for t in inputs.train]
+        self.lengths = [length(f) for f in inputs.train]
         self.steps = steps_per_epoch(len(inputs.train), params.batch_size)
         self.total = self.steps * params.epochs
         self.work = flops_per_token(inputs.config, parameters)
@@ -267,7 +199,7 @@ class _Run:
         while p.step < self.total:
             epoch, position = divmod(p.step, self.steps)
             if position == 0 or not batches:
-                batches = effective_batches(len(self.lengths), params.batch_size, self.seed, epoch)
+                batches = effective_batches(self.lengths, params.batch_size, self.seed, epoch)
             with self._timed("train"):
                 loss, due = self._step(batches[position], rank, world, time.perf_counter() - saved)
             tokens = sum(self.lengths[i] for i in batches[position])
@@ -275,7 +207,8 @@ class _Run:
             if p.step % stride == 0 or p.step in (1, self.total):
                 p.loss_curve.append((p.step, round(loss, 5)))
             bar.update(tokens)
-            bar.set_postfix(loss=f"{loss:.3f}", eval=f"{p.best_loss:.3f}", refresh=False)
+            best = {"eval": f"{p.best_loss:.3f}"} if p.eval_curve else {}
+            bar.set_postfix(loss=f"{loss:.3f}", **best, refresh=False)
             if p.step in eval_steps:
                 self._evaluate(rank, world)
             if due and p.step < self.total:
@@ -316,22 +249,23 @@ class _Run:
 
     def _count(self, batch: list[int], targets: int, fillers: int) -> None:
         p, (decoder, output, attention) = self.progress, self.work
-        lengths = [self.lengths[i] for i in batch]
+        tokens = sum(self.lengths[i] for i in batch)
         p.supervised_tokens += targets
-        p.computed_tokens += sum(lengths) + fillers
-        p.flops += decoder * sum(lengths) + output * targets + attention * sum(n * n for n in lengths)
+        p.computed_tokens += tokens + fillers
+        met = sum(pairs(self.inputs.train[i]) for i in batch)
+        p.flops += decoder * tokens + output * targets + attention * met
 
     def _evaluate(self, rank: int, world: int) -> None:
         """Measure the held-out loss and keep the model if it is the best so far."""
         p, rows = self.progress, self.inputs.evaluation
         with self._timed("eval"), torch.no_grad():
             self.engine.eval()
-            lengths = [len(r.ids) for r in rows]
-            total = 0.0
+            lengths = [length(r) for r in rows]
+            found = 0.0
             for parts in split(range(len(rows)), lengths, world, self.params.micro_tokens):
-                total += float(self.engine(self._pack([rows[i] for i in parts[rank]])))
+                found += float(self.engine(self._pack([rows[i] for i in parts[rank]])))
             self.engine.train()
-            loss = _sum(total, self.device) / sum(supervised(r) for r in rows)
+            loss = total(found, self.device) / sum(supervised(r) for r in rows)
         p.eval_curve.append((p.step, round(loss, 5)))
         if loss < p.best_loss:
             p.best_loss, p.best_step = loss, p.step
@@ -339,18 +273,16 @@ class _Run:
                 self._save_model(self.side / checkpoint.best_name(p.step), rank)
 
     def _save_model(self, folder: Path, rank: int) -> None:
-        """Gather the weights, one parameter at a time, and let rank 0 write a folder that any server loads."""
-        state = {}
-        for name, parameter in self.engine.module.lm.named_parameters():
-            with deepspeed.zero.GatheredParameters([parameter]):
-                if rank == 0:
-                    state[name] = parameter.detach().cpu().clone()
+        """Gather the weights and let rank 0 write a folder that any server loads."""
+        state = gather_weights(self.engine)
         if rank == 0:
             part = folder.with_name(f".{folder.name}.part")
             checkpoint.remove(part)
             checkpoint.check_space(self.side, sum(t.nbytes for t in state.values()) * 11 // 10)
             with checkpoint.full_disk_named(part):
-                shutil.copytree(self.job.base, part, ignore=shutil.ignore_patterns("*.safetensors*", "base.json"))
+                shutil.copytree(
+                    self.job.base, part, ignore=shutil.ignore_patterns("*.safetensors*", "base.json")
+                )
                 generation = part / "generation_config.json"
                 before = generation.read_bytes() if generation.exists() else None
                 self.engine.module.lm.save_pretrained(part, state_dict=state)
@@ -374,21 +306,16 @@ class _Run:
                     checkpoint.commit(self.side, self.progress)
             dist.barrier()
 
-    def _pack(self, rows: list[Tokens]) -> Pack:
-        made = pack(rows)
-        return Pack(*(x.to(self.device) for x in made[:4]), made.lengths)
+    def _pack(self, rows: list[Family]) -> Pack:
+        ids, positions, places, labels, segments = pack(rows)
+        to = self.device
+        return Pack(ids.to(to), positions.to(to), places.to(to), labels.to(to), segments)
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:
         start = time.perf_counter()
         yield
         self.progress.seconds[what] += time.perf_counter() - start
-
-
-def _sum(value: float, device: torch.device) -> float:
-    tensor = torch.tensor([value], dtype=torch.float64, device=device)
-    dist.all_reduce(tensor)
-    return float(tensor)
 
 
 def _publish(run: _Run, peak: float, precision: Precision) -> None:
@@ -400,7 +327,8 @@ def _publish(run: _Run, peak: float, precision: Precision) -> None:
         "last_training_loss": round(p.loss_curve[-1][1], 4),
         "best_step": p.best_step,
         "steps": run.total,
-        "conversations": len(run.lengths),
+        "conversations": sum(len(family) for family in run.inputs.train),
+        "families": len(run.lengths),
         "tokens": p.tokens,
         "parameters": run.parameters,
     }
@@ -423,7 +351,8 @@ def _publish(run: _Run, peak: float, precision: Precision) -> None:
             "tokens": p.tokens,
             "computed_tokens": p.computed_tokens,
             "supervised_tokens": p.supervised_tokens,
-            "seconds": {k: round(v, 1) for k, v in p.seconds.items()} | {"total": round(sum(p.seconds.values()), 1)},
+            "seconds": {k: round(v, 1) for k, v in p.seconds.items()}
+            | {"total": round(sum(p.seconds.values()), 1)},
             "tokens_per_second": round(p.tokens / seconds, 1),
             "world_size": p.world_size,
             "precision": precision,

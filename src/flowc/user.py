@@ -28,6 +28,8 @@ class ScriptedUser:
         self._rng = Random(f"{scenario.seed}:user")
         self._next = 0
         self._said_first: set[int] = set()
+        self._answered: set[int] = set()
+        self._told: dict[str, str] = {}
 
     def reply(self, node: str | None) -> UserTurn:
         """Answer an utterance that realised `node`; None when it could not be understood."""
@@ -38,17 +40,32 @@ class ScriptedUser:
         if step.before and index not in self._said_first:
             self._said_first.add(index)
             return self._aside(step)
+        if index < self._next:  # behind the plan: what has been told or corrected meanwhile holds
+            gives = {slot: self._told.get(slot, value) for slot, value in step.gives.items()}
+            step = step.model_copy(update={"gives": gives})
+        if index in self._answered:
+            step = step.model_copy(update={"volunteers": {}, "corrects": {}})
+        self._answered.add(index)
         self._next = max(self._next, index + 1)
-        return self._answer(step)
+        turn = self._answer(step)
+        self._told |= turn.gives
+        return turn
 
     def _find(self, node: str) -> int | None:
         """The step that answers `node`: the next one planned unless a choice lies before it, else a past one."""
         script = self._scenario.script
+        planned = []
         for i in range(self._next, len(script)):
             if script[i].node == node:
-                return i
+                planned.append(i)
             if script[i].interrupt or not self._graph.nodes[script[i].node].asks:
                 break
+        if planned:
+            # An answer told early is not due any more: the question comes because its slot is asked anew.
+            due = [
+                i for i in planned if not script[i].gives.items() <= self._told.items() or not script[i].gives
+            ]
+            return (due or planned)[0]
         past = [i for i in range(self._next) if script[i].node == node]
         ahead = [i for i in range(self._next, len(script)) if script[i].node == node]
         return past[-1] if past else ahead[0] if ahead else None

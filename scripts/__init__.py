@@ -1,0 +1,1 @@
+"""Shells that are not stages: compose params.yaml, talk to a compiled model, serve it."""

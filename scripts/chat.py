@@ -1,0 +1,61 @@
+"""Talk to a compiled model in the terminal. Its function calls are answered as in one of the scenarios."""
+
+import argparse
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+from flowc.arms import Prompted, one_line
+from flowc.client import connect
+from flowc.graph import Graph
+from flowc.params import load, load_value
+from flowc.records import Message, read_jsonl, read_record, run_stage
+from flowc.scenarios import Scenario
+from flowc.server import ServeParams, serve
+from flowc.simulate import SimulateParams, sampling
+from flowc.tools import execute, schemas
+
+
+def main() -> None:
+    """Serve the model and pass messages between it and the terminal."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.chat", description=__doc__)
+    parser.add_argument("model", type=Path, help="the compiled model's folder")
+    parser.add_argument("scenarios", type=Path, help="the scenarios, JSONL")
+    parser.add_argument("graph", type=Path, help="the procedure's graph, JSON")
+    args = parser.parse_args()
+    graph = read_record(args.graph, Graph)
+    # The scenario with the most results can answer the longest conversation.
+    scenario = max(read_jsonl(args.scenarios, Scenario), key=lambda s: sum(map(len, s.results.values())))
+    choice = sampling(load("simulate", SimulateParams), load_value("seed", int))
+    with serve(args.model, load("serve", ServeParams)) as server:
+        assistant = Prompted(connect(server), one_line(graph), schemas(graph), choice)
+        print(f"{graph.title}. An empty line ends the conversation.")
+        talk(assistant, graph, scenario)
+
+
+def talk(assistant: Prompted, graph: Graph, scenario: Scenario) -> None:
+    """Alternate between the model and the person until the person has nothing more to say."""
+    history: list[Message] = []
+    calls: Counter[str] = Counter()
+    with asyncio.Runner() as loop:
+        while True:
+            message = loop.run(assistant.reply(history)).message
+            history.append(message)
+            for call in message.tool_calls:
+                result = execute(graph, scenario, call, calls).content
+                print(f"  [{call.name} {call.arguments} -> {result}]")
+                history.append(Message(role="tool", content=result))
+            if message.tool_calls:
+                continue
+            print(f"assistant: {message.content}", flush=True)
+            try:
+                said = input("you: ").strip()
+            except (EOFError, KeyboardInterrupt):
+                return
+            if not said:
+                return
+            history.append(Message(role="user", content=said))
+
+
+if __name__ == "__main__":
+    run_stage(main)

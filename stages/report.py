@@ -1,0 +1,33 @@
+"""Write the report and its plots from the metrics of the procedures named in params."""
+
+from pathlib import Path
+
+from flowc.graph import Graph
+from flowc.metrics import read_metrics
+from flowc.params import load, load_value
+from flowc.records import read_record, run_stage, stage_parser
+from flowc.report import ReportParams, draw, relative, report
+
+
+def main() -> Path | None:
+    """Read metrics and graphs by name, write the page and draw the plots."""
+    parser = stage_parser(__doc__)
+    parser.add_argument("reports", type=Path, help="folder of the metrics files")
+    parser.add_argument("--graphs", type=Path, required=True, help="folder of the procedures' graphs")
+    parser.add_argument("--out", type=Path, required=True, help="the report to write, Markdown")
+    parser.add_argument("--plots", type=Path, required=True, help="folder for the plots, PNG")
+    args = parser.parse_args()
+    procedures = load_value("procedures", list)
+    metrics = [read_metrics(args.reports, p) for p in procedures]
+    graphs = {p: read_record(args.graphs / f"{p}.json", Graph) for p in procedures}
+    for m in metrics:
+        draw(m, args.plots)
+    page = report(metrics, graphs, load("report", ReportParams), relative(args.plots, args.out))
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(page, encoding="utf-8")
+    timing: Path | None = args.timing
+    return timing
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,183 @@
+"""Scores: bootstrap intervals, slices, what was not scored, and examples."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from flowc.conformance import CRITERIA
+from flowc.evaluate import EvaluateParams, Evaluation, evaluate, interval
+from flowc.graph import Graph
+from flowc.records import UserError, run_stage, write_json, write_jsonl
+from flowc.scenarios import Scenario
+from flowc.transcripts import Ended, Tokens, Transcript
+from stages.evaluate import main
+from tests.example import example_graph, example_scenarios, play
+
+PARAMS = EvaluateParams(resamples=1000, confidence=0.95)
+GRAPH = example_graph()
+SCENARIOS = [
+    s.model_copy(update={"split": "seen_path" if i % 2 else "held_out_path"})
+    for i, s in enumerate(example_scenarios(GRAPH, 20))
+]
+
+
+def perfect(scenario: Scenario) -> Transcript:
+    return play(GRAPH, scenario).model_copy(update={"tokens": Tokens(prompt=100, completion=10, calls=5)})
+
+
+def broken(scenario: Scenario) -> Transcript:
+    whole = play(GRAPH, scenario)
+    return whole.model_copy(update={"ended": Ended.TURN_LIMIT, "turns": whole.turns[:1]})
+
+
+TRANSCRIPTS = {
+    "good": [perfect(s) for s in SCENARIOS],
+    "half": [perfect(s) if s.split == "seen_path" else broken(s) for s in SCENARIOS],
+}
+
+
+@pytest.fixture(scope="module")
+def done() -> Evaluation:
+    return evaluate(GRAPH, SCENARIOS, TRANSCRIPTS, PARAMS, 0)
+
+
+def test_the_interval_of_equal_values_is_the_value() -> None:
+    assert interval([1.0] * 7, PARAMS, 0) == {"mean": 1.0, "ci95": [1.0, 1.0], "n": 7, "unscored": 0}
+
+
+def test_the_interval_of_a_fair_coin_is_the_binomial_one() -> None:
+    found = interval([0.0, 1.0] * 50, PARAMS, 0)
+    assert found["mean"] == 0.5
+    assert found["ci95"] == pytest.approx([0.402, 0.598], abs=0.015)
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    values = [0.0, 0.5, 1.0, 1.0]
+    assert interval(values, PARAMS, 3) == interval(values, PARAMS, 3)
+
+
+def test_unscored_values_are_counted_and_never_zero() -> None:
+    assert interval([1.0, None, 1.0, None], PARAMS, 0) == {
+        "mean": 1.0,
+        "ci95": [1.0, 1.0],
+        "n": 2,
+        "unscored": 2,
+    }
+    assert interval([None, None], PARAMS, 0) == {"mean": None, "ci95": None, "n": 0, "unscored": 2}
+    assert interval([], PARAMS, 0) == {"mean": None, "ci95": None, "n": 0, "unscored": 0}
+
+
+def test_an_assistant_without_fault_scores_one_everywhere(done: Evaluation) -> None:
+    scores = done.scores["arms"]["good"]
+    assert {c: scores[c]["mean"] for c in CRITERIA} == dict.fromkeys(CRITERIA, 1.0)
+    assert scores["n"] == 20
+    assert scores["endings"] == {"terminal": 20}
+
+
+def test_slices_by_split_tell_paths_apart(done: Evaluation) -> None:
+    by_split = done.scores["arms"]["half"]["by_split"]
+    assert by_split["seen_path"]["task_success"] == {"mean": 1.0, "ci95": [1.0, 1.0], "n": 10, "unscored": 0}
+    assert by_split["held_out_path"]["task_success"] == {
+        "mean": 0.0,
+        "ci95": [0.0, 0.0],
+        "n": 10,
+        "unscored": 0,
+    }
+    assert done.scores["arms"]["half"]["task_success"]["mean"] == 0.5
+
+
+def test_slices_by_deviation_hold_the_scenarios_with_it(done: Evaluation) -> None:
+    by_deviation = done.scores["arms"]["good"]["by_deviation"]
+    kinds = {kind for s in SCENARIOS for kind in s.deviations}
+    assert {k: v["task_success"]["n"] for k, v in by_deviation.items()} == {
+        k: sum(k in s.deviations for s in SCENARIOS) for k in kinds
+    }
+    assert by_deviation["side_question"]["recovery"]["mean"] == 1.0
+
+
+def test_recovery_without_deviations_is_unscored(done: Evaluation) -> None:
+    recovery = done.scores["arms"]["good"]["recovery"]
+    assert recovery["unscored"] == sum(not s.deviations for s in SCENARIOS)
+    assert recovery["n"] + recovery["unscored"] == 20
+
+
+def test_endings_and_tokens_are_means_per_conversation(done: Evaluation) -> None:
+    half = done.scores["arms"]["half"]
+    assert half["endings"] == {"terminal": 10, "turn_limit": 10}
+    assert half["tokens"] == {
+        "prompt_per_conversation": 50.0, "completion_per_conversation": 5.0, "calls_per_conversation": 2.5
+    }  # fmt: skip
+
+
+def test_judgements_come_by_arm_and_scenario(done: Evaluation) -> None:
+    assert [(j.arm, j.scenario) for j in done.judgements[:20]] == [("perfect", s.id) for s in SCENARIOS]
+    assert len(done.judgements) == 40
+
+
+def test_the_good_example_is_without_fault_and_the_bad_one_has_faults(done: Evaluation) -> None:
+    assert done.examples["good"]["bad"] is None
+    assert done.examples["half"]["good"]["faults"] == []
+    bad = done.examples["half"]["bad"]
+    assert bad["faults"][-1] == f"turn 0: task_success: ended as turn_limit, not at {bad['expected_ending']}"
+    assert (bad["ended"], bad["split"]) == ("turn_limit", "held_out_path")
+    assert [m["role"] for m in bad["messages"]] == ["assistant"]
+
+
+def test_frontier_arms_are_reported_as_not_run(done: Evaluation) -> None:
+    assert set(done.scores["not_run"]) == {"frontier_in_context", "frontier_orchestrated"}
+
+
+def test_the_tracker_is_measured_on_held_out_phrases(done: Evaluation) -> None:
+    tracker = done.scores["tracker"]
+    assert tracker["on"] == "held-out agent phrases"
+    assert 0 < tracker["accuracy"]["mean"] <= 1
+    assert set(tracker["by_node"]) == {n for n, x in GRAPH.nodes.items() if x.role == "agent"} | {"none"}
+
+
+@pytest.mark.parametrize("change", ["missing", "repeated", "unknown"])
+def test_transcripts_of_other_scenarios_are_refused(change: str) -> None:
+    good = TRANSCRIPTS["good"]
+    played = {
+        "missing": good[1:],
+        "repeated": [*good, good[0]],
+        "unknown": [good[0].model_copy(update={"scenario": "other"}), *good[1:]],
+    }[change]
+    message = r"transcripts of arm 'good' are not of the present scenarios; run `dvc repro`"
+    with pytest.raises(UserError, match=message):
+        evaluate(GRAPH, SCENARIOS, {"good": played}, PARAMS, 0)
+
+
+def test_the_stage_judges_compiled_and_the_arms_of_the_params(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_json(tmp_path / "graph.json", GRAPH.model_dump(mode="json"))
+    write_jsonl(tmp_path / "scenarios.jsonl", SCENARIOS)
+    for file, arm in (("compiled", "good"), ("floor", "half"), ("taken_out", "half")):
+        write_jsonl(tmp_path / "transcripts" / f"{file}.jsonl", TRANSCRIPTS[arm])
+    write_json(tmp_path / "params.yaml", {"seed": 0, "arms": ["floor"], "evaluate": PARAMS.model_dump()})
+    monkeypatch.chdir(tmp_path)
+    arguments = (
+        "evaluate transcripts graph.json scenarios.jsonl --out j.jsonl --metrics m.json --examples e.json"
+    )
+    monkeypatch.setattr(sys, "argv", arguments.split())
+    run_stage(main)
+    assert len((tmp_path / "j.jsonl").read_text().splitlines()) == 40
+    assert set(json.loads((tmp_path / "m.json").read_text())["arms"]) == {"compiled", "floor"}
+    first = (tmp_path / "m.json").read_bytes()
+    run_stage(main)
+    assert (tmp_path / "m.json").read_bytes() == first
+
+
+def test_the_stage_names_an_arm_without_transcripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_json(tmp_path / "graph.json", GRAPH.model_dump(mode="json"))
+    write_jsonl(tmp_path / "scenarios.jsonl", SCENARIOS)
+    write_json(tmp_path / "params.yaml", {"seed": 0, "arms": [], "evaluate": PARAMS.model_dump()})
+    monkeypatch.chdir(tmp_path)
+    arguments = "evaluate t graph.json scenarios.jsonl --out j --metrics m --examples e"
+    monkeypatch.setattr(sys, "argv", arguments.split())
+    with pytest.raises(SystemExit, match=r"error: t/compiled.jsonl: no such file; `dvc repro` makes it"):
+        run_stage(main)

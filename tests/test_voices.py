@@ -1,0 +1,73 @@
+"""Personas change the words around a value, never the value."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from flowc.graph import PLACEHOLDER, Bank
+from flowc.voices import _CLOSERS, _CONFUSED, _OPENERS, PERSONAS, confused, speak
+
+PHRASES = ("I would like to travel to {city} on {day}.", "{city}", "{city}, please.", "Yes!")
+
+
+@pytest.mark.parametrize("persona", PERSONAS)
+def test_placeholders_survive_every_persona(persona: str) -> None:
+    for seed in range(300):
+        for phrase in PHRASES:
+            said = speak(phrase, persona, Random(seed), "train")
+            assert PLACEHOLDER.findall(said) == PLACEHOLDER.findall(phrase)
+
+
+def test_a_plain_person_says_the_phrase() -> None:
+    assert [speak(p, "plain", Random(0), "train") for p in PHRASES] == list(PHRASES)
+
+
+def test_a_terse_person_drops_the_last_stop() -> None:
+    assert speak("To {city}.", "terse", Random(0), "train") == "To {city}"
+
+
+def test_a_sloppy_person_writes_small_and_mistypes_at_most_one_letter() -> None:
+    phrase = "Travelling towards {city}."
+    said = {speak(phrase, "sloppy", Random(seed), "train") for seed in range(200)}
+    assert len(said) > 10
+    assert all(s == s.lower() for s in said)
+    assert {abs(len(s.rstrip(".")) - len(phrase) + 1) for s in said} == {0, 1}
+
+
+@pytest.mark.parametrize("persona", ["chatty", "impatient"])
+def test_the_phrase_stands_whole_within_the_chatter(persona: str) -> None:
+    said = {speak("To {city}", persona, Random(seed), "train") for seed in range(200)}
+    assert len(said) > 5
+    assert all("To {city}" in s for s in said)
+
+
+def test_a_closer_follows_a_full_stop() -> None:
+    said = [speak("To {city}", "chatty", Random(seed), "train") for seed in range(200)]
+    assert all(s.endswith("To {city}") or "To {city}. " in s for s in said)
+
+
+@pytest.mark.parametrize("persona", ["chatty", "impatient"])
+def test_held_out_chatter_is_never_heard_in_training(persona: str) -> None:
+    def heard(bank: Bank) -> set[str]:
+        said = {speak("@", persona, Random(seed), bank) for seed in range(400)}
+        return {piece for s in said for piece in s.replace("@.", "@").split("@") if piece.strip()}
+
+    assert heard("train") & heard("held_out") == set()
+    known = {o + " " for o in _OPENERS[persona]} | {" " + c for c in _CLOSERS[persona]}
+    assert heard("train") | heard("held_out") == known
+
+
+def test_confusion_is_split_like_all_else() -> None:
+    train = {confused(Random(seed), "train") for seed in range(100)}
+    held_out = {confused(Random(seed), "held_out") for seed in range(100)}
+    assert train & held_out == set()
+    assert train | held_out == set(_CONFUSED)
+
+
+def test_the_same_seed_speaks_the_same_words() -> None:
+    for persona in PERSONAS:
+        assert speak(PHRASES[0], persona, Random(5), "train") == speak(
+            PHRASES[0], persona, Random(5), "train"
+        )

@@ -1,0 +1,170 @@
+"""Which stages run after which change: the real dvc.yaml, with a stub that hashes for every command."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.test_pipeline import paths
+from tests.workspace import ROOT, Workspace, copy_repository
+
+VERBS = ("parse", "generate", "tokenize", "train", "benchmark", "simulate", "evaluate")
+PER_PROCEDURE = (*VERBS, "baseline-floor")
+
+
+class Wired(Workspace):
+    """A settled pipeline of stubs over two procedures, travel_booking and zoom_support."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.log = folder.parent / "log"
+        self.environment["WIRING_LOG"] = str(self.log)
+
+    def repro(self) -> set[str]:
+        """Run `dvc repro` and give the stages that ran, as stage@procedure-arm."""
+        return self.ran("repro")
+
+    def ran(self, *arguments: str) -> set[str]:
+        """Run DVC and give the stages that ran."""
+        self.log.write_text("")
+        self.dvc(*arguments)
+        return set(self.log.read_text().split())
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Replace what stands in a file; it must stand there."""
+        path = self.folder / file
+        text = path.read_text()
+        assert old in text, f"{file} has no {old!r}"
+        path.write_text(text.replace(old, new, 1))
+
+    def compose(self, *overrides: str) -> None:
+        """Compose params.yaml as `make params` does."""
+        self.run("python", "-m", "scripts.compose", *overrides)
+
+
+def of(procedure: str, *verbs: str) -> set[str]:
+    """Name the stages of a procedure: `baseline-floor` becomes baseline@procedure-floor."""
+    return {f"{v.split('-')[0]}@{'-'.join([procedure, *v.split('-')[1:]])}" for v in verbs}
+
+
+def of_both(*verbs: str) -> set[str]:
+    """Name the stages of both procedures."""
+    return of("travel_booking", *verbs) | of("zoom_support", *verbs)
+
+
+def put_stubs(folder: Path) -> None:
+    pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())
+    for verb, stage in pipeline["stages"].items():
+        # DVC reads and writes the whole dvc.lock for every stage, slowly. That all code is listed is held by
+        # test_pipeline.py; here a stage's own two files do, which makes this test four times as fast.
+        own = (f"stages/{verb}.py", f"src/flowc/{verb}.py")
+        stage["deps"] = [d for d in stage["deps"] if not d.endswith(".py") or d in own]
+        outs = [p for kind in ("outs", "metrics", "plots") for p in paths(stage.get(kind, []))]
+        lists = {"--deps": paths(stage["deps"]), "--params": stage.get("params", []), "--outs": outs}
+        words = [w for option, values in lists.items() for w in (option, *values)]
+        stage["cmd"] = " ".join(["python", "tests/stub.py", *words])
+    (folder / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
+
+
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a repository in which everything is up to date and committed."""
+    folder = tmp_path_factory.mktemp("wiring") / "repository"
+    workspace = Wired(copy_repository(folder).folder)
+    shutil.rmtree(folder / "reports", ignore_errors=True)
+    procedures = folder / "data" / "procedures"
+    shutil.copy(procedures / "travel_booking.yaml", procedures / "zoom_support.yaml")
+    workspace.edit("conf/config.yaml", "[travel_booking]", "[travel_booking, zoom_support]")
+    workspace.edit("conf/config.yaml", "arms: [floor, in_context, orchestrated]", "arms: [floor]")
+    workspace.compose()
+    put_stubs(folder)
+    assert workspace.repro() == {"base", "report"} | of_both(*PER_PROCEDURE)
+    workspace.commit()
+    return folder
+
+
+@pytest.fixture
+def pipeline(settled: Path, tmp_path: Path) -> Wired:
+    shutil.copytree(settled, tmp_path / "repository", symlinks=True)
+    return Wired(tmp_path / "repository")
+
+
+def test_a_second_run_runs_nothing_and_leaves_git_clean(pipeline: Wired) -> None:
+    assert pipeline.repro() == set()
+    assert pipeline.run("git", "status", "--short") == ""
+
+
+def test_editing_a_procedure_runs_its_own_stages_and_the_report(pipeline: Wired) -> None:
+    pipeline.edit("data/procedures/zoom_support.yaml", "title: ", "title: Another ")
+    assert pipeline.repro() == of("zoom_support", *PER_PROCEDURE) | {"report"}
+
+
+def test_a_comment_in_a_procedure_runs_parse_alone(pipeline: Wired) -> None:
+    path = pipeline.folder / "data/procedures/zoom_support.yaml"
+    path.write_text("# A comment.\n" + path.read_text())
+    assert pipeline.repro() == of("zoom_support", "parse")
+
+
+@pytest.mark.parametrize("change", ["code", "param"])
+def test_another_rubric_runs_evaluate_and_the_report_alone(pipeline: Wired, change: str) -> None:
+    if change == "code":
+        path = pipeline.folder / "src/flowc/evaluate.py"
+        path.write_text(path.read_text() + "\n")
+    else:
+        pipeline.compose("evaluate.confidence=0.9")
+    assert pipeline.repro() == of_both("evaluate") | {"report"}
+
+
+def test_retraining_leaves_the_baselines_alone(pipeline: Wired) -> None:
+    pipeline.compose("train.epochs=2")
+    assert pipeline.repro() == of_both("train", "benchmark", "simulate", "evaluate") | {"report"}
+
+
+def test_another_arm_runs_itself_and_what_judges_it(pipeline: Wired) -> None:
+    pipeline.compose("arms=[floor,in_context]")
+    assert pipeline.repro() == of_both("baseline-in_context", "evaluate") | {"report"}
+
+
+def test_taking_a_procedure_out_runs_the_report_alone(pipeline: Wired) -> None:
+    pipeline.compose("procedures=[travel_booking]")
+    assert pipeline.repro() == {"report"}
+
+
+def test_going_back_to_an_earlier_state_runs_nothing_dear(pipeline: Wired) -> None:
+    pipeline.compose("train.epochs=2")
+    pipeline.repro()
+    pipeline.compose()
+    # DVC keeps no run of a stage with an output in Git that is neither metric nor plot: examples, the page.
+    assert pipeline.repro() <= of_both("evaluate") | {"report"}
+
+
+def test_an_experiment_overrides_a_value(pipeline: Wired) -> None:
+    expected = of_both("train", "benchmark", "simulate", "evaluate") | {"report"}
+    assert pipeline.ran("exp", "run", "--set-param", "train.epochs=2") == expected
+    assert yaml.safe_load((pipeline.folder / "params.yaml").read_text())["train"]["epochs"] == 2
+
+
+def test_a_queued_sweep_over_the_base_trains_each(pipeline: Wired) -> None:
+    pipeline.log.write_text("")
+    pipeline.dvc("exp", "run", "--queue", "--set-param", "base=smollm2-135m-6l,smollm2-135m-12l")
+    pipeline.dvc("exp", "run", "--run-all", "--jobs", "1")
+    names = pipeline.dvc("exp", "list", "--name-only").split()
+    assert len(names) == 2
+    bases = {
+        yaml.safe_load(pipeline.run("git", "show", f"{revision}:params.yaml"))["base"]["name"]
+        for revision in pipeline.run("git", "for-each-ref", "--format=%(objectname)", "refs/exps/").split()
+        if pipeline.run("git", "cat-file", "-t", revision).strip() == "commit"
+    }
+    assert bases >= {"smollm2-135m-6l", "smollm2-135m-12l"}
+    ran = pipeline.log.read_text().split()
+    assert ran.count("base") == 2
+    assert ran.count("train@travel_booking") == 2
+    assert [s for s in ran if s.startswith(("parse", "generate"))] == []
+
+
+def test_stubs_stand_for_the_real_pipeline() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert set(stages) == {"base", "report", "baseline", *VERBS}

@@ -1,0 +1,72 @@
+"""A copy of this repository for tests that run DVC in it: own Git history, own cache, nothing computed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def repository_files() -> list[Path]:
+    """List what Git holds or would add, relative to the root."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return [Path(f) for f in listing.split("\0") if f and (ROOT / f).is_file()]
+
+
+class Workspace:
+    """A folder in which to run commands with this interpreter as `python`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        outside = {"DVC_ROOT", "DVC_STAGE", "PYTHONPATH"}
+        self.environment = {k: v for k, v in os.environ.items() if k not in outside} | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "DVC_SITE_CACHE_DIR": str(folder.parent / "site-cache"),
+            "DVC_NO_ANALYTICS": "1",
+        }
+
+    def run(self, *command: str, timeout: float = 120) -> str:
+        """Run a command to its end and give what it printed; fails the test with it when it failed."""
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+        )
+        assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}"
+        return done.stdout
+
+    def dvc(self, *arguments: str, timeout: float = 120) -> str:
+        """Run DVC."""
+        return self.run(sys.executable, "-m", "dvc", *arguments, timeout=timeout)
+
+    def commit(self) -> None:
+        """Commit everything."""
+        self.run("git", "add", "--all")
+        identity = ("-c", "user.name=test", "-c", "user.email=test@example.invalid")
+        self.run("git", *identity, "commit", "--quiet", "--no-verify", "--allow-empty", "-m", "test")
+
+
+def copy_repository(folder: Path) -> Workspace:
+    """Copy the repository's files, uncommitted ones too, into a new Git repository."""
+    for file in repository_files():
+        target = folder / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / file, target)
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    workspace = Workspace(folder)
+    workspace.run("git", "init", "--quiet", "--initial-branch", "main")
+    return workspace
