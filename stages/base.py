@@ -12,13 +12,10 @@ from flowc.records import run_stage, stage_parser
 def main() -> Path | None:
     """Read params.yaml, make the base, write it."""
     parser = stage_parser(__doc__)
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder of the base model; replaced as a whole"
-    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of the base model; replaced as a whole")
     arguments = parser.parse_args()
     make_base(params.load("base", BaseParams), arguments.out)
-    timing: Path | None = arguments.timing
-    return timing
+    return arguments.timing
 
 
 if __name__ == "__main__":

@@ -18,9 +18,7 @@ def main() -> Path | None:
     parser.add_argument("scenarios", type=Path, help="the scenarios, JSONL")
     parser.add_argument("--out", type=Path, required=True, help="the judgements to write, JSONL")
     parser.add_argument("--metrics", type=Path, required=True, help="the scores to write, JSON")
-    parser.add_argument(
-        "--examples", type=Path, required=True, help="one good and one bad conversation an arm, JSON"
-    )
+    parser.add_argument("--examples", type=Path, required=True, help="one good and one bad conversation an arm, JSON")
     args = parser.parse_args()
     graph, scenarios = read_record(args.graph, Graph), read_jsonl(args.scenarios, Scenario)
     arms = ("compiled", *load_value("arms", list))  # not a glob: an arm taken out leaves its file behind

@@ -23,8 +23,7 @@ def main() -> Path | None:
     for split in ("train", "eval"):
         conversations = read_jsonl(arguments.conversations / f"{split}.jsonl", Conversation)
         write_tokens(arguments.out / f"{split}.parquet", tokenize(tokenizer, conversations, max_length))
-    timing: Path | None = arguments.timing
-    return timing
+    return arguments.timing
 
 
 if __name__ == "__main__":

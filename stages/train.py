@@ -37,8 +37,7 @@ def main() -> Path | None:
     read_inputs(job, params)
     ranks = rank_count(os.environ.get("FLOWC_RANKS"))
     start_ranks("stages.train", sys.argv[1:], ranks, max(1, cores() // ranks))
-    timing: Path | None = args.timing
-    return timing
+    return args.timing
 
 
 if __name__ == "__main__":

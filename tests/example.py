@@ -165,7 +165,5 @@ def play(graph: Graph, scenario: Scenario) -> Transcript:
                 scenario=scenario.id, arm="perfect", ended=Ended.TERMINAL, turns=tuple(turns), tokens=Tokens()
             )
         turn = user.reply(names[-1])
-        turns.append(
-            Turn(message=Message(role="user", content=turn.text), labels=turn.labels, gives=turn.gives)
-        )
+        turns.append(Turn(message=Message(role="user", content=turn.text), labels=turn.labels, gives=turn.gives))
         agent.hear(turn)

@@ -34,9 +34,7 @@ def main() -> None:
     for dep in args.deps:
         digest.update(content(dep))
     for out in args.outs:
-        files = (
-            [out] if out.suffix in (".json", ".jsonl", ".md") else [out / "train.jsonl", out / "eval.jsonl"]
-        )
+        files = [out] if out.suffix in (".json", ".jsonl", ".md") else [out / "train.jsonl", out / "eval.jsonl"]
         for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
             # A real timing is another one each time.

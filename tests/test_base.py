@@ -45,9 +45,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def python(code: str, cwd: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run code where the environment must be set before the hub's client is imported."""
     path = {"PYTHONPATH": str(ROOT / "src"), "PATH": "", "HOME": str(cwd)}
-    return subprocess.run(
-        [sys.executable, "-c", code], cwd=cwd, env=path | env, capture_output=True, text=True
-    )
+    return subprocess.run([sys.executable, "-c", code], cwd=cwd, env=path | env, capture_output=True, text=True)
 
 
 def test_tiny_is_complete_and_loads_as_a_plain_model(tiny: Path) -> None:
@@ -128,9 +126,7 @@ def test_a_missing_folder_and_one_without_weights_are_named(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(("source", "field"), [("folder", "folder"), ("hub", "repo"), ("package", "sha256")])
-def test_an_empty_field_of_the_source_is_named_with_where_to_set_it(
-    source: str, field: str, tmp_path: Path
-) -> None:
+def test_an_empty_field_of_the_source_is_named_with_where_to_set_it(source: str, field: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"base.{field} is empty, .* conf/base/b.yaml"):
         make_base(params(name="b", source=source), tmp_path / "out")
 
@@ -145,9 +141,7 @@ def test_a_model_without_chatml_tokens_is_refused(tiny: Path, tmp_path: Path) ->
 
 
 def test_evenly_spaced_layers_keep_the_first_and_the_last() -> None:
-    config = Qwen2Config(
-        vocab_size=32, hidden_size=8, intermediate_size=8, num_hidden_layers=10, num_attention_heads=1
-    )
+    config = Qwen2Config(vocab_size=32, hidden_size=8, intermediate_size=8, num_hidden_layers=10, num_attention_heads=1)
     model = Qwen2ForCausalLM(config)
     for i, layer in enumerate(model.model.layers):
         torch.nn.init.constant_(layer.input_layernorm.weight, i)
@@ -198,15 +192,11 @@ def test_a_hub_snapshot_in_the_cache_is_used_without_network(tmp_path: Path) -> 
     assert (done.returncode, done.stdout) == (0, "a" * 40 + "\n")
 
 
-def test_an_unknown_source_in_params_is_named_with_the_choices(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unknown_source_in_params_is_named_with_the_choices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     values = params().model_dump() | {"source": "floppy"}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"base": values}))
-    with pytest.raises(
-        UserError, match=r"base.source: .* 'package', 'hub', 'folder' or 'tiny' \(got 'floppy'\)"
-    ):
+    with pytest.raises(UserError, match=r"base.source: .* 'package', 'hub', 'folder' or 'tiny' \(got 'floppy'\)"):
         load("base", BaseParams)
 
 

@@ -119,9 +119,7 @@ def test_the_orchestrator_goes_from_node_to_node(table: Graph) -> None:
         "Which day?", "day", "How many?", "guests", "What may it cost?", "budget",
         'Sure: {"day": "2027-03-05", "guests": "four", "budget": "$200"}', "Old Mill?", "accept", "Reserved.",
     )  # fmt: skip
-    out = play(
-        table, client, None, user("2027-03-05"), user("four"), user("$200"), tool("found"), user("yes")
-    )
+    out = play(table, client, None, user("2027-03-05"), user("four"), user("$200"), tool("found"), user("yes"))
     call = ToolCall(name="find_table", arguments={"day": "2027-03-05", "guests": "four", "budget": "$200"})
     assert [m.content for m in out] == [
         "Which day?",
@@ -142,9 +140,7 @@ def test_the_router_sees_the_last_exchange_and_every_choice(table: Graph) -> Non
     messages, _, sampling = client.asked[1]
     assert [m.content for m in messages[1:]] == ["Which day?", "2027-03-05"]
     assert "the guest names a day" in messages[0].content
-    assert messages[0].content.endswith(
-        "Answer with one of these words only: day, human, off_topic, question."
-    )
+    assert messages[0].content.endswith("Answer with one of these words only: day, human, off_topic, question.")
     assert sampling.max_tokens == 12
     assert client.asked[2][2].max_tokens == SAMPLING.max_tokens
 
@@ -210,10 +206,7 @@ def test_all_calls_to_the_model_are_accounted_for(table: Graph) -> None:
 def test_a_node_may_be_called_route(table: Graph) -> None:
     nodes = {**table.nodes, "route": table.nodes["ask_day"]}
     client = Scripted("Which day?")
-    assert (
-        play(table.model_copy(update={"nodes": nodes, "start": "route"}), client, None)[0].content
-        == "Which day?"
-    )
+    assert play(table.model_copy(update={"nodes": nodes, "start": "route"}), client, None)[0].content == "Which day?"
 
 
 @pytest.mark.parametrize(

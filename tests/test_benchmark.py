@@ -54,6 +54,7 @@ def test_a_conversation_is_cut_before_every_assistant_turn() -> None:
     )
     conversation = Conversation(
         id="c",
+        family="c",
         procedure="p",
         split="eval",
         path=(),

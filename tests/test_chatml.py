@@ -65,6 +65,7 @@ TARGETS = [
 def conversation(*messages: Message, name: str = "c1") -> Conversation:
     return Conversation(
         id=name,
+        family=name,
         procedure="trip",
         split="train",
         path=(),
@@ -143,9 +144,7 @@ def test_a_changed_token_before_a_turn_fails_with_the_conversation_and_the_turn(
 
 
 @pytest.mark.parametrize("content", ["\nHello", "\n\n", "  Hello"])
-def test_a_leading_space_never_moves_the_boundary_unnoticed(
-    tokenizer: PreTrainedTokenizerFast, content: str
-) -> None:
+def test_a_leading_space_never_moves_the_boundary_unnoticed(tokenizer: PreTrainedTokenizerFast, content: str) -> None:
     turn = conversation(MESSAGES[0], Message(role="assistant", content=content), name="c7")
     try:
         ids, mask = encode(tokenizer, turn)

@@ -56,9 +56,7 @@ def script() -> Iterator[Script]:
         server.shutdown()
 
 
-def reply(
-    message: dict[str, Any], finish: str = "stop", cached: int | None = None
-) -> tuple[int, dict[str, Any]]:
+def reply(message: dict[str, Any], finish: str = "stop", cached: int | None = None) -> tuple[int, dict[str, Any]]:
     usage: dict[str, Any] = {"prompt_tokens": 11, "completion_tokens": 5, "total_tokens": 16}
     if cached is not None:
         usage["prompt_tokens_details"] = {"cached_tokens": cached}
@@ -149,7 +147,5 @@ def test_a_server_that_is_gone_is_named_with_the_remedy() -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     client = Client(f"http://127.0.0.1:{port}/v1", "m", api_key="none", timeout=10, max_retries=0)
-    with pytest.raises(
-        UserError, match=rf"server of m at http://127.0.0.1:{port}/v1 does not answer.*dvc repro"
-    ):
+    with pytest.raises(UserError, match=rf"server of m at http://127.0.0.1:{port}/v1 does not answer.*dvc repro"):
         asyncio.run(client.complete(ASK, None, SAMPLING))

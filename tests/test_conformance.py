@@ -45,9 +45,7 @@ def called(name: str = "find_table", **arguments: str) -> Turn:
     return Turn(message=Message(role="assistant", tool_calls=(call,)), labels=("find_table",))
 
 
-def judged(
-    graph: Graph, turns: list[Turn], ended: Ended = Ended.TERMINAL, plan: Scenario = PLAN
-) -> Judgement:
+def judged(graph: Graph, turns: list[Turn], ended: Ended = Ended.TERMINAL, plan: Scenario = PLAN) -> Judgement:
     transcript = Transcript(scenario=plan.id, arm="x", ended=ended, turns=tuple(turns), tokens=Tokens())
     return judge(graph, plan, transcript)
 
@@ -76,7 +74,7 @@ def test_an_assistant_without_fault_gets_full_marks_on_every_kind_of_path(table:
 
 def test_an_assistant_without_fault_gets_full_marks_in_travel_booking(travel: Graph) -> None:
     for split in ("train", "seen_path"):
-        for scenario in sample(travel, 30, split, MANY_DEVIATIONS, 0.2, seed=1):  # type: ignore[arg-type]
+        for scenario in sample(travel, 30, split, MANY_DEVIATIONS, 0.2, seed=1):
             assert judge(travel, scenario, play(travel, scenario)).faults == ()
 
 
@@ -144,17 +142,13 @@ def test_a_wrong_argument_is_a_fault_of_information(table: Graph, turns: list[Tu
     turns[CALL] = called(guests="five")
     judgement = judged(table, turns)
     assert criteria(judgement) == {"information_accuracy"}
-    assert [(f.turn, f.text) for f in judgement.faults] == [
-        (CALL, "guests is 'five' in the call, 'four' in truth")
-    ]
+    assert [(f.turn, f.text) for f in judgement.faults] == [(CALL, "guests is 'five' in the call, 'four' in truth")]
     assert judgement.scores["information_accuracy"] == pytest.approx(5 / 6)
 
 
 def test_an_unknown_function_is_a_fault_of_order_and_information(table: Graph, turns: list[Turn]) -> None:
     call = Turn(message=Message(role="assistant", tool_calls=(ToolCall(name="find", arguments={}),)))
-    error = Turn(
-        message=Message(role="tool", content='{"error": "unknown function find"}'), labels=("error",)
-    )
+    error = Turn(message=Message(role="tool", content='{"error": "unknown function find"}'), labels=("error",))
     judgement = judged(table, [*turns[:CALL], call, error, *turns[CALL:]])
     assert criteria(judgement) == {"procedure_order", "information_accuracy"}
     assert [f.text for f in judgement.faults] == [
@@ -169,9 +163,7 @@ def test_asking_again_without_cause_is_a_fault_of_consistency(table: Graph, turn
     assert judgement.faults[1].text == "ask_day asks again for day"
 
 
-def test_asking_for_what_was_told_early_is_a_fault_of_consistency_and_recovery(
-    table: Graph, turns: list[Turn]
-) -> None:
+def test_asking_for_what_was_told_early_is_a_fault_of_consistency_and_recovery(table: Graph, turns: list[Turn]) -> None:
     turns[DAY] = heard("edge:ask_day.day", "volunteer:guests", day="2027-03-05", guests="four")
     judgement = judged(table, turns)
     assert criteria(judgement) == {"consistency", "recovery"}
@@ -268,9 +260,7 @@ def test_a_stale_value_after_a_correction_is_a_fault_of_information(table: Graph
     assert judgement.faults[0].text == "day is '2027-03-05' in the call, '2027-04-01' in truth"
 
 
-def test_a_stale_value_stated_after_a_correction_is_a_fault_of_information(
-    table: Graph, turns: list[Turn]
-) -> None:
+def test_a_stale_value_stated_after_a_correction_is_a_fault_of_information(table: Graph, turns: list[Turn]) -> None:
     turns = correction(turns)
     turns[DONE] = said("Old Mill expects you on 2027-03-05.", "done")
     assert criteria(judged(table, turns)) == {"information_accuracy"}
@@ -291,9 +281,7 @@ def test_a_correction_before_a_call_may_show_in_its_arguments(table: Graph, turn
 
 
 def test_a_correction_that_a_call_cannot_show_is_awaited_in_words(table: Graph, turns: list[Turn]) -> None:
-    tool = table.tools["find_table"].model_copy(
-        update={"arguments": {"budget": "budget", "guests": "guests"}}
-    )
+    tool = table.tools["find_table"].model_copy(update={"arguments": {"budget": "budget", "guests": "guests"}})
     graph = table.model_copy(update={"tools": {"find_table": tool}})
     turns[BUDGET] = heard("edge:ask_budget.budget", "correction:day", budget="$200", day="2027-04-01")
     call = ToolCall(name="find_table", arguments={"budget": "$200", "guests": "four"})

@@ -10,7 +10,6 @@ import pytest
 
 from flowc.conformance import CRITERIA
 from flowc.evaluate import EvaluateParams, Evaluation, evaluate, interval
-from flowc.graph import Graph
 from flowc.records import UserError, run_stage, write_json, write_jsonl
 from flowc.scenarios import Scenario
 from flowc.transcripts import Ended, Tokens, Transcript
@@ -151,18 +150,14 @@ def test_transcripts_of_other_scenarios_are_refused(change: str) -> None:
         evaluate(GRAPH, SCENARIOS, {"good": played}, PARAMS, 0)
 
 
-def test_the_stage_judges_compiled_and_the_arms_of_the_params(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_stage_judges_compiled_and_the_arms_of_the_params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_json(tmp_path / "graph.json", GRAPH.model_dump(mode="json"))
     write_jsonl(tmp_path / "scenarios.jsonl", SCENARIOS)
     for file, arm in (("compiled", "good"), ("floor", "half"), ("taken_out", "half")):
         write_jsonl(tmp_path / "transcripts" / f"{file}.jsonl", TRANSCRIPTS[arm])
     write_json(tmp_path / "params.yaml", {"seed": 0, "arms": ["floor"], "evaluate": PARAMS.model_dump()})
     monkeypatch.chdir(tmp_path)
-    arguments = (
-        "evaluate transcripts graph.json scenarios.jsonl --out j.jsonl --metrics m.json --examples e.json"
-    )
+    arguments = "evaluate transcripts graph.json scenarios.jsonl --out j.jsonl --metrics m.json --examples e.json"
     monkeypatch.setattr(sys, "argv", arguments.split())
     run_stage(main)
     assert len((tmp_path / "j.jsonl").read_text().splitlines()) == 40

@@ -51,9 +51,7 @@ def test_a_user_phrase_edited_at_one_edge_leaves_the_paths_alone(table: Graph, m
     offer = table.nodes["offer"]
     says = ("Certainly.", *offer.edges[0].says[1:])
     edges_ = (offer.edges[0].model_copy(update={"says": says}), *offer.edges[1:])
-    edited = table.model_copy(
-        update={"nodes": {**table.nodes, "offer": offer.model_copy(update={"edges": edges_})}}
-    )
+    edited = table.model_copy(update={"nodes": {**table.nodes, "offer": offer.model_copy(update={"edges": edges_})}})
     after = generate(edited, PARAMS, 0)
     assert sorted(s.path for s in made.scenarios) == sorted(s.path for s in after.scenarios)
 
@@ -78,9 +76,7 @@ def test_travel_booking_is_covered_whole(travel: Graph, travel_data: Generated) 
     assert (coverage["nodes"], coverage["edges"], coverage["interrupts"]) == (1.0, 1.0, 1.0)
     assert set(travel_data.metrics["node_visits"]) == set(travel.nodes)
     assert set(travel_data.metrics["edge_visits"]) == {f"{n}.{e.id}" for n, e in edges(travel)}
-    assert coverage["held_out_paths"] == len(
-        {s.path for s in travel_data.scenarios if s.split == "held_out_path"}
-    )
+    assert coverage["held_out_paths"] == len({s.path for s in travel_data.scenarios if s.split == "held_out_path"})
 
 
 def test_visits_are_counts_of_the_conversations(travel_data: Generated) -> None:
@@ -88,9 +84,7 @@ def test_visits_are_counts_of_the_conversations(travel_data: Generated) -> None:
     visits = travel_data.metrics["node_visits"]
     assert {n: labels.count(n) for n in visits} == visits
     steps = [step for c in travel_data.train for step in c.path]
-    assert {e: steps.count(e) for e in travel_data.metrics["edge_visits"]} == travel_data.metrics[
-        "edge_visits"
-    ]
+    assert {e: steps.count(e) for e in travel_data.metrics["edge_visits"]} == travel_data.metrics["edge_visits"]
 
 
 def user_text(conversations: list[Conversation]) -> str:
@@ -98,9 +92,7 @@ def user_text(conversations: list[Conversation]) -> str:
 
 
 def test_no_held_out_value_is_told_in_training(travel: Graph, travel_data: Generated) -> None:
-    told = [
-        v for s in travel_data.scenarios for step in s.script for v in step.gives.values() if v[:1].isupper()
-    ]
+    told = [v for s in travel_data.scenarios for step in s.script for v in step.gives.values() if v[:1].isupper()]
     cities = [v for v in told if v in travel.slots["destination"].values]
     text = f" {user_text(travel_data.train)} "
     assert len(cities) >= 50
@@ -109,9 +101,7 @@ def test_no_held_out_value_is_told_in_training(travel: Graph, travel_data: Gener
         v in m.content for c in travel_data.train for m in c.messages)] == []  # fmt: skip
 
 
-def test_no_held_out_phrase_without_a_slot_is_spoken_in_training(
-    travel: Graph, travel_data: Generated
-) -> None:
+def test_no_held_out_phrase_without_a_slot_is_spoken_in_training(travel: Graph, travel_data: Generated) -> None:
     text = [m.content for c in travel_data.train for m in c.messages if m.role == "user"]
     banks = [e.says for _, e in edges(travel) if e.says and not e.gives]
     banks += [f.asks for f in travel.knowledge.values()] + [i.says for i in travel.interrupts.values()]

@@ -58,7 +58,7 @@ def test_branches_give_the_loss_and_the_gradients_of_whole_conversations() -> No
     gradients = [p.grad.clone() for p in lm.parameters() if p.grad is not None]
     lm.zero_grad()
     alone = torch.stack([plain_loss(lm, row) for row in (*rows, *other)]).sum()
-    alone.backward()
+    alone.backward()  # type: ignore[no-untyped-call]
     assert torch.allclose(packed, alone, rtol=1e-5)
     for packed_gradient, parameter in zip(gradients, lm.parameters(), strict=True):
         assert parameter.grad is not None

@@ -44,7 +44,8 @@ MISTAKES = {
     ),
     "an unreachable node": (
         "  hand_over:\n",
-        "  lost:\n    role: agent\n    instruction: x\n    say: [Bye.]\n    edges: [{id: on, to: done}]\n  hand_over:\n",
+        "  lost:\n    role: agent\n    instruction: x\n    say: [Bye.]\n"
+        "    edges: [{id: on, to: done}]\n  hand_over:\n",
         "  lost:",
         "node 'lost' is unreachable from 'ask_day'; add an edge to it or remove it",
     ),
@@ -377,7 +378,8 @@ def test_a_mistake_is_named_with_file_line_and_remedy(name: str) -> None:
 
 
 def test_words_before_a_tool_that_nobody_answers_are_refused() -> None:
-    moment = "  moment: {role: agent, instruction: x, say: [One moment.], edges: [{id: on, to: find_table}]}\n  find_table:\n"
+    moment = "  moment: {role: agent, instruction: x, say: [One moment.], edges: [{id: on, to: find_table}]}\n"
+    moment += "  find_table:\n"
     text = TEXT.replace("to: find_table", "to: moment").replace(
         "nodes:\n", f"nodes:\n{moment[: moment.index('  find')]}"
     )
@@ -461,9 +463,7 @@ def run(monkeypatch: pytest.MonkeyPatch, source: Path, out: Path) -> None:
     run_stage(main)
 
 
-def test_the_stage_writes_the_same_bytes_after_a_comment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_stage_writes_the_same_bytes_after_a_comment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, out = tmp_path / "table.yaml", tmp_path / "graphs" / "table.json"
     source.write_text(TEXT, encoding="utf-8")
     run(monkeypatch, source, out)
@@ -485,10 +485,6 @@ def test_the_stage_ends_with_one_line_for_a_mistake(tmp_path: Path, monkeypatch:
     assert not out.exists()
 
 
-def test_the_stage_names_a_procedure_that_is_not_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(
-        SystemExit, match=r"error: .*lost.yaml: no such file; write it, or take its name out of"
-    ):
+def test_the_stage_names_a_procedure_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit, match=r"error: .*lost.yaml: no such file; write it, or take its name out of"):
         run(monkeypatch, tmp_path / "lost.yaml", tmp_path / "lost.json")

@@ -66,9 +66,7 @@ def params_class(section: str) -> type[Record]:
     """Find the one class in the library that owns a section of params.yaml."""
     name = f"{section.capitalize()}Params"
     owners = [m for m in LIBRARY if re.search(rf"^class {name}\b", m.read_text(encoding="utf-8"), re.M)]
-    assert len(owners) == 1, (
-        f"{name} must be defined in one module of src/flowc, found {[o.name for o in owners]}"
-    )
+    assert len(owners) == 1, f"{name} must be defined in one module of src/flowc, found {[o.name for o in owners]}"
     found: type[Record] = getattr(importlib.import_module(f"flowc.{owners[0].stem}"), name)
     return found
 
@@ -147,9 +145,7 @@ def test_params_yaml_is_the_composition_to_the_byte() -> None:
     with initialize_config_dir(str(CONF), version_base=None):
         config = compose("config")
     OmegaConf.resolve(config)
-    assert (ROOT / "params.yaml").read_text(encoding="utf-8") == OmegaConf.to_yaml(config), (
-        "run `make params`"
-    )
+    assert (ROOT / "params.yaml").read_text(encoding="utf-8") == OmegaConf.to_yaml(config), "run `make params`"
 
 
 CHOICES = [f"{g}={p.stem}" for g in ("base", "scale") for p in sorted((CONF / g).glob("*.yaml"))]

@@ -22,9 +22,7 @@ from flowc.scoreboard import Targets, cell, headline
 HOSTILE = "</details>| `x` *b* [l](http://e.x) <script>\n# head $1 and $2 @me ~~s~~ __u__"
 
 
-def rate(
-    mean: float | None, low: float = 0.0, high: float = 1.0, n: int = 60, unscored: int = 0
-) -> dict[str, Any]:
+def rate(mean: float | None, low: float = 0.0, high: float = 1.0, n: int = 60, unscored: int = 0) -> dict[str, Any]:
     ci95 = None if mean is None else [low, high]
     return {"mean": mean, "ci95": ci95, "n": n if mean is not None else 0, "unscored": unscored}
 
@@ -367,9 +365,7 @@ def test_a_missing_load_sweep_or_token_count_is_not_run(reports: Path) -> None:
 
 def test_a_missing_metrics_file_names_the_stage_to_run(reports: Path) -> None:
     (reports / "benchmark" / "parcel.json").unlink()
-    with pytest.raises(
-        UserError, match=r"benchmark/parcel\.json: no such file; `dvc repro benchmark@parcel`"
-    ):
+    with pytest.raises(UserError, match=r"benchmark/parcel\.json: no such file; `dvc repro benchmark@parcel`"):
         read_metrics(reports, "parcel")
     (reports / "scores" / "parcel.json").write_text("{", encoding="utf-8")
     (reports / "benchmark" / "parcel.json").write_text("{}", encoding="utf-8")

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from flowc.graph import Graph, edges, is_held_out
-from flowc.scenarios import Deviations, Scenario, Step, is_held_out_path, phrases_of, sample
+from flowc.scenarios import Deviations, Scenario, SplitName, Step, is_held_out_path, phrases_of, sample
 from flowc.slots import number_in
 from flowc.voices import PERSONAS
 from tests.example import MANY_DEVIATIONS, NO_DEVIATIONS, example_graph, example_scenarios, play
@@ -70,12 +70,7 @@ def test_only_training_uses_the_training_banks() -> None:
 def test_values_come_from_the_part_of_the_split(table: Graph) -> None:
     held_out = sample(table, 60, "seen_path", MANY_DEVIATIONS, 0.2, seed=0)
     for scenarios, held in ((SCENARIOS, False), (held_out, True)):
-        told = [
-            v
-            for s in scenarios
-            for step in s.script
-            for v in (*step.gives.values(), *step.volunteers.values())
-        ]
+        told = [v for s in scenarios for step in s.script for v in (*step.gives.values(), *step.volunteers.values())]
         told += [r.values["place"] for s in scenarios for rs in s.results.values() for r in rs if r.values]
         assert {is_held_out(v) for v in told} == {held}
 
@@ -165,9 +160,7 @@ def test_a_share_is_taken_of_the_value_that_holds_at_the_call(table: Graph) -> N
 def test_questions_that_stay_answered_are_not_planned_twice(table: Graph) -> None:
     offer = table.nodes["offer"]
     back = tuple(e.model_copy(update={"to": "ask_day"}) if e.id == "cheaper" else e for e in offer.edges)
-    graph = table.model_copy(
-        update={"nodes": {**table.nodes, "offer": offer.model_copy(update={"edges": back})}}
-    )
+    graph = table.model_copy(update={"nodes": {**table.nodes, "offer": offer.model_copy(update={"edges": back})}})
     for scenario in sample(graph, 60, "train", NO_DEVIATIONS, 0.2, seed=0):
         assert scenario.path.count("ask_day.day") <= 1
         play(graph, scenario)
@@ -184,7 +177,7 @@ def test_too_few_paths_are_named(table: Graph) -> None:
         update={"edges": (nodes["ask_day"].edges[0].model_copy(update={"to": "done"}),)}
     )
     graph = table.model_copy(update={"nodes": nodes, "interrupts": {}})
-    split = "train" if is_held_out_path(("ask_day.day",)) else "held_out_path"
+    split: SplitName = "train" if is_held_out_path(("ask_day.day",)) else "held_out_path"
     with pytest.raises(ValueError, match=f"procedure 'table' has too few paths for the split {split}"):
         sample(graph, 1, split, NO_DEVIATIONS, 0, seed=0)
 

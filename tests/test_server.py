@@ -152,9 +152,7 @@ def test_a_stage_killed_outright_leaves_no_server(model: Path) -> None:
         "    print(s.base_url, flush=True)\n"
         "    input()\n"
     )
-    stage = subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    stage = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert stage.stdout is not None
     url = stage.stdout.readline().strip()
     family = psutil.Process(stage.pid).children(recursive=True)

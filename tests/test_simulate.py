@@ -181,9 +181,7 @@ def test_a_server_that_is_gone_is_one_error(table_tracker: Tracker) -> None:
 
 
 def test_tokens_are_the_servers_counts_over_all_calls(table_tracker: Tracker) -> None:
-    transcript = one(
-        table_tracker, Reciting(said("Welcome! For which day?"), said("Goodbye, nothing was reserved."))
-    )
+    transcript = one(table_tracker, Reciting(said("Welcome! For which day?"), said("Goodbye, nothing was reserved.")))
     assert transcript.tokens == Tokens(prompt=20, completion=4, calls=2)
 
 

@@ -152,9 +152,7 @@ def test_special_characters_of_a_format_are_literal() -> None:
 
 def test_dates_are_found_in_each_of_their_formats() -> None:
     slot = Slot(
-        date=DateRange.model_validate(
-            {"start": "2027-05-01", "days": 9, "formats": ["%A, %-d %b", "%d.%m.%y"]}
-        )
+        date=DateRange.model_validate({"start": "2027-05-01", "days": 9, "formats": ["%A, %-d %b", "%d.%m.%y"]})
     )
     expression = pattern(slot, "")
     assert expression is not None

@@ -70,9 +70,7 @@ def test_a_side_question_is_answered_before_the_question_is_put_again(table: Gra
 def test_a_correction_is_acknowledged_with_the_new_value(table: Graph) -> None:
     agent = ScriptedAgent(table, 1, "train")
     agent.hear(UserTurn("", ("edge:ask_day.day",), {"day": "2027-03-05"}))
-    agent.hear(
-        UserTurn("", ("edge:ask_guests.guests", "correction:day"), {"guests": "four", "day": "2027-04-01"})
-    )
+    agent.hear(UserTurn("", ("edge:ask_guests.guests", "correction:day"), {"guests": "four", "day": "2027-04-01"}))
     text, names = agent.speak()
     assert names == ("ask_budget",)
     assert any(text.startswith(n.format(day="2027-04-01")) for n in table.slots["day"].noted)

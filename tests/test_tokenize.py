@@ -20,6 +20,7 @@ from stages.tokenize import main
 def conversation(name: str, words: int = 1) -> Conversation:
     return Conversation(
         id=name,
+        family=name,
         procedure="trip",
         split="train",
         path=("greet",),
@@ -47,7 +48,8 @@ def tokenizer() -> PreTrainedTokenizerFast:
 def test_examples_are_sorted_by_id_and_equal_the_encoding(tokenizer: PreTrainedTokenizerFast) -> None:
     examples = tokenize(tokenizer, [conversation("b", 2), conversation("a")], 100)
     assert [e.conversation_id for e in examples] == ["a", "b"]
-    assert examples[1][1:] == encode(tokenizer, conversation("b", 2))
+    encoded = encode(tokenizer, conversation("b", 2))
+    assert examples[1] == ("b", "b", encoded.input_ids, encoded.loss_mask)
 
 
 def test_a_conversation_of_exactly_the_limit_passes_and_one_token_less_names_it(

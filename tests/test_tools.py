@@ -28,9 +28,7 @@ def test_a_schema_takes_strings_and_requires_them_all(table: Graph) -> None:
 
 
 def test_a_call_has_the_known_values_in_the_declared_order(table: Graph) -> None:
-    call = call_for(
-        table, "find_table", {"budget": "$200", "guests": "four", "day": "2027-03-05", "place": "x"}
-    )
+    call = call_for(table, "find_table", {"budget": "$200", "guests": "four", "day": "2027-03-05", "place": "x"})
     assert list(call.arguments.items()) == list(ARGUMENTS.items())
 
 
@@ -41,9 +39,7 @@ def test_a_node_that_calls_nothing_has_no_call(table: Graph) -> None:
 
 def test_planned_results_come_in_order_and_the_last_one_repeats(table: Graph) -> None:
     calls: Counter[str] = Counter()
-    results = [
-        execute(table, PLAN, ToolCall(name="find_table", arguments=ARGUMENTS), calls) for _ in range(3)
-    ]
+    results = [execute(table, PLAN, ToolCall(name="find_table", arguments=ARGUMENTS), calls) for _ in range(3)]
     assert [r.outcome for r in results] == ["full", "found", "found"]
     assert [r.node for r in results] == ["find_table"] * 3
     assert [json.loads(r.content) for r in results] == [

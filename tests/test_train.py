@@ -266,9 +266,7 @@ def test_two_ranks_learn_what_one_learns_and_a_killed_run_ends_at_the_same_loss(
         assert ours == pytest.approx(theirs, abs=2e-3), curve
     assert one["tokens"] == two["tokens"] == 2 * sum(len(r.ids) for r in some_tokens(24))
     assert one["supervised_tokens"] == two["supervised_tokens"]
-    weights = [
-        AutoModelForCausalLM.from_pretrained(workspace / "out" / name).state_dict() for name in ("one", "two")
-    ]
+    weights = [AutoModelForCausalLM.from_pretrained(workspace / "out" / name).state_dict() for name in ("one", "two")]
     for name, tensor in weights[0].items():
         torch.testing.assert_close(tensor, weights[1][name], rtol=0, atol=2e-2, msg=name)
     assert not any((workspace / ".flowc" / "train").iterdir()), "a finished run leaves no side folder"

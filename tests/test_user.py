@@ -48,9 +48,7 @@ def test_each_question_gets_its_planned_answer(table: Graph) -> None:
 def test_the_words_come_from_the_scenarios_part_of_the_bank(table: Graph) -> None:
     says = table.nodes["offer"].edges[0].says
     for split, bank in (("train", "train"), ("seen_path", "held_out")):
-        said = {
-            ScriptedUser(table, scenario(ACCEPT, split=split, seed=i)).reply("offer").text for i in range(40)
-        }
+        said = {ScriptedUser(table, scenario(ACCEPT, split=split, seed=i)).reply("offer").text for i in range(40)}
         assert said == set(part(says, "train" if bank == "train" else "held_out"))
 
 
@@ -125,9 +123,7 @@ def test_an_aside_comes_first_and_once(table: Graph) -> None:
 
 
 def test_small_talk_is_an_aside_too(table: Graph) -> None:
-    turn = ScriptedUser(table, scenario(DAY.model_copy(update={"before": "off_topic:off_topic"}))).reply(
-        "ask_day"
-    )
+    turn = ScriptedUser(table, scenario(DAY.model_copy(update={"before": "off_topic:off_topic"}))).reply("ask_day")
     assert turn.labels == ("off_topic:off_topic",)
     assert turn.text in part(table.interrupts["off_topic"].says, "train")
 

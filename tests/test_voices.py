@@ -68,6 +68,4 @@ def test_confusion_is_split_like_all_else() -> None:
 
 def test_the_same_seed_speaks_the_same_words() -> None:
     for persona in PERSONAS:
-        assert speak(PHRASES[0], persona, Random(5), "train") == speak(
-            PHRASES[0], persona, Random(5), "train"
-        )
+        assert speak(PHRASES[0], persona, Random(5), "train") == speak(PHRASES[0], persona, Random(5), "train")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -37,17 +38,24 @@ class Workspace:
 
     def run(self, *command: str, timeout: float = 120) -> str:
         """Run a command to its end and give what it printed; fails the test with it when it failed."""
-        done = subprocess.run(
+        running = subprocess.Popen(
             command,
             cwd=self.folder,
             env=self.environment,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=timeout,
+            start_new_session=True,
         )
-        assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}"
-        return done.stdout
+        try:
+            output, _ = running.communicate(timeout=timeout)
+        finally:
+            # A stage that DVC has started must not outlive a test that gave up on it.
+            if running.poll() is None:
+                os.killpg(running.pid, signal.SIGKILL)
+        assert running.returncode == 0, f"{' '.join(command)} ended with {running.returncode}:\n{output}"
+        return output
 
     def dvc(self, *arguments: str, timeout: float = 120) -> str:
         """Run DVC."""

@@ -51,9 +51,7 @@ def flowchart(graph: Graph) -> str:
         if node.calls:
             lines.append(f"  Call the function {node.calls}.")
         for edge in node.edges:
-            condition = (
-                edge.when or f"the result is {edge.outcome}" if edge.when or edge.outcome else "always"
-            )
+            condition = edge.when or f"the result is {edge.outcome}" if edge.when or edge.outcome else "always"
             lines.append(f"  If {condition}: go to {edge.to}.")
     if graph.interrupts:
         lines += ["", "At any time:"]

@@ -124,9 +124,7 @@ def keep_layers(model: PreTrainedModel, count: int | None) -> None:
     if count is None or count == total:
         return
     if not 2 <= count <= total:
-        raise UserError(
-            f"base.layers is {count}; the model has {total} layers: choose 2 to {total}, or null for all"
-        )
+        raise UserError(f"base.layers is {count}; the model has {total} layers: choose 2 to {total}, or null for all")
     kept = [round(i * (total - 1) / (count - 1)) for i in range(count)]
     decoder = model.get_decoder()
     decoder.layers = torch.nn.ModuleList(decoder.layers[i] for i in kept)
@@ -181,9 +179,7 @@ def _set_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> N
     vocabulary = tokenizer.get_vocab()
     for token in (IM_START, IM_END):
         if token not in vocabulary:
-            raise UserError(
-                f"the base's vocabulary has no {token}; choose a model that speaks ChatML, such as Qwen's"
-            )
+            raise UserError(f"the base's vocabulary has no {token}; choose a model that speaks ChatML, such as Qwen's")
     if END_OF_TEXT in vocabulary:
         tokenizer.pad_token = END_OF_TEXT
     elif tokenizer.pad_token is None:

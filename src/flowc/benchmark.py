@@ -164,8 +164,7 @@ def benchmark(
         return len(tokenise(tokenizer, [render(tokenizer, messages, generation_prompt=generation_prompt)])[0])
 
     cut = [
-        [r for r in requests(c, length) if r.prompt_tokens + r.output_tokens <= server.context]
-        for c in conversations
+        [r for r in requests(c, length) if r.prompt_tokens + r.output_tokens <= server.context] for c in conversations
     ]
     pool = [r for turns in cut for r in turns]
     rows = []

@@ -1,8 +1,8 @@
 """Branches: conversations that begin like another one and turn off at one of its steps.
 
-Most of a conversation is the way to a decision. Branches put every decision to the model many times for the price
-of its last turns, because training computes a beginning that conversations share only once (`packing`). A branch
-takes another edge of a hub, another outcome of a tool, an interrupt, or an aside, and ends soon after.
+Most of a conversation is the way to a decision. Branches put every decision to the model many times for the
+price of its last turns, because training computes a beginning that conversations share only once (`packing`).
+A branch takes another edge of a hub, another outcome of a tool, an interrupt, or an aside, and ends soon after.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MOST_STEPS = 20
 
 
 class _Turn(NamedTuple):
-    """A place at which a trunk can be left: its step in the path, how much of the script is said, what is known."""
+    """A place at which a trunk can be left: its step in the path, what of the script is said, what is known."""
 
     at: int
     said: int
@@ -29,7 +29,7 @@ class _Turn(NamedTuple):
 
 
 def branches(graph: Graph, trunk: Scenario, count: int, rng: Random) -> list[Scenario]:
-    """Give up to `count` different scenarios that leave `trunk` at one of its steps, none on a held-out path."""
+    """Give up to `count` different scenarios that leave `trunk` at one of its steps, on no held-out path."""
     leaving = sorted(n for n, i in graph.interrupts.items() if i.to)
     options: list[tuple[_Turn, str, str]] = []
     for turn in _turns(graph, trunk):
@@ -38,9 +38,7 @@ def branches(graph: Graph, trunk: Scenario, count: int, rng: Random) -> list[Sce
         options += [(turn, "edge", e.id) for e in node.edges if name != f"{turn.state.node}.{e.id}"]
         if node.waits and leaving:
             options += [(turn, "interrupt", i) for i in leaving]
-            options += (
-                [(turn, "side_question", rng.choice(sorted(graph.knowledge)))] if graph.knowledge else []
-            )
+            options += [(turn, "side_question", rng.choice(sorted(graph.knowledge)))] if graph.knowledge else []
             options += [(turn, "off_topic", i) for i in sorted(graph.interrupts) if graph.interrupts[i].say]
     rng.shuffle(options)
     options.sort(key=lambda o: o[1] != "edge")  # choices first: they are what goes wrong

@@ -47,9 +47,7 @@ class Encoded(NamedTuple):
     loss_mask: list[int]
 
 
-def render(
-    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], *, generation_prompt: bool
-) -> str:
+def render(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], *, generation_prompt: bool) -> str:
     """Render as the server does, with the template that is saved with the tokenizer."""
     text = tokenizer.apply_chat_template(
         [_as_served(m) for m in messages], tokenize=False, add_generation_prompt=generation_prompt
@@ -60,9 +58,7 @@ def render(
 
 def tokenise(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
     """Tokenise whole texts as the server does: nothing is added and nothing is cut."""
-    return [
-        e.ids for e in tokenizer.backend_tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-    ]
+    return [e.ids for e in tokenizer.backend_tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, conversation: Conversation) -> Encoded:
@@ -73,9 +69,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, conversation: Conversation) -> En
     starts with white space that melts into the newline of its header.
     """
     if tokenizer.chat_template != CHAT_TEMPLATE:
-        raise UserError(
-            "the base model's chat template is not flowc's; make the base again with `dvc repro base`"
-        )
+        raise UserError("the base model's chat template is not flowc's; make the base again with `dvc repro base`")
     text = render(tokenizer, conversation.messages, generation_prompt=False)
     ids, header = tokenise(tokenizer, [text, ASSISTANT_HEADER])
     start_id, end_id = tokenizer.convert_tokens_to_ids([IM_START, IM_END])
@@ -101,9 +95,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, conversation: Conversation) -> En
     return Encoded(ids, mask)
 
 
-def check_prefixes(
-    tokenizer: PreTrainedTokenizerBase, conversation: Conversation, input_ids: Sequence[int]
-) -> int:
+def check_prefixes(tokenizer: PreTrainedTokenizerBase, conversation: Conversation, input_ids: Sequence[int]) -> int:
     """Check that the training ids start with the serving prompt's ids before every assistant turn.
 
     Renders and tokenises each prompt anew, as the server will. Returns how many prompts were checked.

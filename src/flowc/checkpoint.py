@@ -131,9 +131,7 @@ def full_disk_named(part: Path) -> Iterator[None]:
         yield
     except (OSError, RuntimeError, SafetensorError) as e:
         full = isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT)
-        if not full and not any(
-            s in str(e) for s in ("PytorchStreamWriter", "inline_container", "os error 28")
-        ):
+        if not full and not any(s in str(e) for s in ("PytorchStreamWriter", "inline_container", "os error 28")):
             raise
         remove(part)
         raise UserError(_full(part.parent, "full")) from None

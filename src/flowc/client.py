@@ -51,9 +51,7 @@ class Client:
 
     def __init__(self, base_url: str, model: str, api_key: str, timeout: float, max_retries: int) -> None:
         self._model, self._base_url = model, base_url
-        self._openai = openai.AsyncOpenAI(
-            base_url=base_url, api_key=api_key, timeout=timeout, max_retries=max_retries
-        )
+        self._openai = openai.AsyncOpenAI(base_url=base_url, api_key=api_key, timeout=timeout, max_retries=max_retries)
 
     async def complete(
         self,
@@ -89,8 +87,7 @@ class Client:
             raise UserError(f"the server of {self._model} refused a request: {e.message}") from e
         except openai.APIStatusError as e:
             raise UserError(
-                f"the server of {self._model} failed with status {e.status_code}: {e.message}; "
-                "run `dvc repro` again"
+                f"the server of {self._model} failed with status {e.status_code}: {e.message}; run `dvc repro` again"
             ) from e
         return read(response)
 
@@ -103,9 +100,7 @@ def connect(server: Server) -> Client:
 def read(response: ChatCompletion) -> Completion:
     """Turn a response into a Completion; a tool call that cannot be read is reported, never dropped."""
     if not response.choices or response.usage is None:
-        raise UserError(
-            f"the server of {response.model} sent a reply without a choice or without token counts"
-        )
+        raise UserError(f"the server of {response.model} sent a reply without a choice or without token counts")
     choice, usage = response.choices[0], response.usage
     calls: list[ToolCall] = []
     content = choice.message.content or ""
@@ -140,7 +135,5 @@ def _parse(name: str, arguments: str) -> ToolCall | None:
         return None
     return ToolCall(
         name=name,
-        arguments={
-            k: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for k, v in values.items()
-        },
+        arguments={k: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for k, v in values.items()},
     )

@@ -1,7 +1,7 @@
 """The deterministic judge: did the assistant follow the procedure, and was what it said true?
 
-It replays a transcript against the Graph. Users' turns carry what they meant and the values they told; tool turns
-carry what was returned. Everything else is read off the assistant's words.
+It replays a transcript against the Graph. Users' turns carry what they meant and the values they told; tool
+turns carry what was returned. Everything else is read off the assistant's words.
 """
 
 from __future__ import annotations
@@ -120,9 +120,7 @@ class _Replay:
             text = turn.message.content
             good = in_order
             if kind == "side_question":
-                good = good and all(
-                    must.casefold() in text.casefold() for must in self.graph.knowledge[name].must
-                )
+                good = good and all(must.casefold() in text.casefold() for must in self.graph.knowledge[name].must)
             elif kind == "correction":
                 if turn.message.tool_calls and not self._passes(turn.message.tool_calls[0].name, name):
                     self.expects.append(deviation)  # acknowledged when the assistant speaks
@@ -168,7 +166,7 @@ class _Replay:
         self.allowed = self._due(first)
 
     def _due(self, first: str) -> set[str]:
-        """Nodes that may come next: `first`, what lies behind answered questions, and what is said in one breath."""
+        """Nodes that may come next: `first`, those behind answered questions, those said in one breath."""
         due = skip_known(self.graph, first, self.state.known)
         while (last := self.graph.nodes[due[-1]]).role == "agent" and not last.waits and not last.terminal:
             due += skip_known(self.graph, last.edges[0].to, self.state.known)
@@ -246,8 +244,8 @@ def stated_values(graph: Graph, text: str, must: Sequence[str], values: Mapping[
     for fact in graph.knowledge.values():
         for text_in_fact in fact.must:
             rest = rest.replace(text_in_fact, " ")
-    for name, slot in sorted(graph.slots.items()):
-        expression = pattern(slot, own_words(graph))
+    for name, kind in sorted(graph.slots.items()):
+        expression = pattern(kind, own_words(graph))
         for match in sorted(set(expression.findall(rest))) if expression else ():
             wrong.append(f"{match!r} is no {name} of this conversation")
             rest = rest.replace(match, " ")

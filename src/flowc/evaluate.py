@@ -53,9 +53,7 @@ def evaluate(
     examples: dict[str, Any] = {}
     for arm, played in sorted(transcripts.items()):
         if sorted(t.scenario for t in played) != sorted(by_id):
-            raise UserError(
-                f"the transcripts of arm {arm!r} are not of the present scenarios; run `dvc repro`"
-            )
+            raise UserError(f"the transcripts of arm {arm!r} are not of the present scenarios; run `dvc repro`")
         judged = [judge(graph, by_id[t.scenario], t) for t in played]
         judgements += judged
         arms[arm] = _score_arm(by_id, played, judged, params, seed)
@@ -66,9 +64,7 @@ def evaluate(
         "seed": seed,
         "arms": arms,
         "comparisons": [],
-        "not_run": {
-            arm: "not run: no frontier arm is built yet, with or without a key" for arm in FRONTIER_ARMS
-        },
+        "not_run": dict.fromkeys(FRONTIER_ARMS, "not run: no frontier arm is built yet, with or without a key"),
         "tracker": {
             "accuracy": interval(measured["right"], params, seed),
             "by_node": measured["by_node"],
@@ -118,9 +114,7 @@ def _score_arm(
         "simulator_errors": 0,
         **criteria(judged),
         "by_split": {x: criteria([j for j in judged if by_id[j.scenario].split == x]) for x in splits},
-        "by_deviation": {
-            k: criteria([j for j in judged if k in by_id[j.scenario].deviations]) for k in kinds
-        },
+        "by_deviation": {k: criteria([j for j in judged if k in by_id[j.scenario].deviations]) for k in kinds},
         "endings": dict(sorted(Counter(t.ended.value for t in played).items())),
         "tokens": {
             "prompt_per_conversation": round(sum(t.tokens.prompt for t in played) / n, 1),
@@ -146,9 +140,7 @@ def _examples(
     return {"good": _example(by_id, best), "bad": _example(by_id, worst)}
 
 
-def _example(
-    by_id: Mapping[str, Scenario], pair: tuple[Transcript, Judgement] | None
-) -> dict[str, Any] | None:
+def _example(by_id: Mapping[str, Scenario], pair: tuple[Transcript, Judgement] | None) -> dict[str, Any] | None:
     if pair is None:
         return None
     transcript, judgement = pair

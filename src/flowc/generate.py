@@ -80,9 +80,9 @@ def _metrics(
     graph: Graph, train: Sequence[Conversation], held_out: Sequence[Conversation], tests: Sequence[Scenario]
 ) -> dict[str, Any]:
     paths = {c.path for c in train}
-    node_visits = {n: 0 for n in sorted(graph.nodes)}
+    node_visits = dict.fromkeys(sorted(graph.nodes), 0)
     edge_visits = {f"{n}.{e.id}": 0 for n, e in edges(graph)}
-    interrupts = {n: 0 for n in sorted(graph.interrupts)}
+    interrupts = dict.fromkeys(sorted(graph.interrupts), 0)
     for conversation in train:
         for labels in conversation.steps:
             for label in labels:

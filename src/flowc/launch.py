@@ -92,6 +92,5 @@ def _cause(rank: int, code: int) -> str:
         )
     end = f"by signal {-code}" if code < 0 else f"with status {code}"
     return (
-        f"training rank {rank} ended {end}; its traceback stands above. "
-        "`dvc repro` continues from the last checkpoint"
+        f"training rank {rank} ended {end}; its traceback stands above. `dvc repro` continues from the last checkpoint"
     )

@@ -53,10 +53,7 @@ def read_metrics(reports: Path, procedure: str) -> Metrics:
 
     Raises UserError with the stage to run when a file is missing or broken.
     """
-    found = {
-        kind: _read(reports / kind / f"{procedure}.json", f"{stage}@{procedure}")
-        for kind, stage in FILES.items()
-    }
+    found = {kind: _read(reports / kind / f"{procedure}.json", f"{stage}@{procedure}") for kind, stage in FILES.items()}
     run = [arm for arm in arms(found["scores"]) if reason_not_run(found["scores"], arm) is None]
     base = str(found["training"].get("base"))
     return Metrics(procedure, **found, timings=_timings(reports / "timings", procedure, base, run))
@@ -82,8 +79,7 @@ def _timings(folder: Path, procedure: str, base: str, run: Sequence[str]) -> dic
         else:
             files[stage] = folder / stage / f"{base if stage == 'base' else procedure}.json"
     return {
-        name: number(_read(path, name.split()[0]), "seconds") if path.exists() else None
-        for name, path in files.items()
+        name: number(_read(path, name.split()[0]), "seconds") if path.exists() else None for name, path in files.items()
     }
 
 

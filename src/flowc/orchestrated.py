@@ -1,8 +1,8 @@
 """The `orchestrated` arm: the procedure as a LangGraph, one graph node per procedure node.
 
-Every turn the orchestrator runs the graph from where the conversation stands: a router decides what the user's
-message means (a call to the model as a classifier where there is a choice), tool nodes fill in arguments by a call
-to the model, and the agent node that is reached writes the message from its instruction.
+Every turn the orchestrator runs the graph from where the conversation stands: a router decides what the
+user's message means (a call to the model as a classifier where there is a choice), tool nodes fill in arguments
+by a call to the model, and the agent node that is reached writes the message from its instruction.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from flowc.graph import Graph
 from flowc.records import Message, ToolCall
 from flowc.simulate import Reply
 from flowc.tools import schemas
-
 
 _ROUTER = "(route)"  # no identifier, so that no node of a procedure has this name
 
@@ -86,7 +85,8 @@ class Orchestrated:
             options["question"] = ("the customer asks a question of their own", at)
         listing = "\n".join(f"{k}: {when}" for k, (when, _) in options.items())
         prompt = (
-            f"The assistant's task was: {node.instruction}\nWhat does the customer's last message mean?\n{listing}\n"
+            f"The assistant's task was: {node.instruction}\n"
+            f"What does the customer's last message mean?\n{listing}\n"
             f"Answer with one of these words only: {', '.join(options)}."
         )
         completion = await self._ask(prompt, history[-2:], 12)
@@ -114,8 +114,8 @@ class Orchestrated:
         schema = next(s["function"] for s in schemas(self._graph) if s["function"]["name"] == tool)
         arguments = list(self._graph.tools[tool].arguments)
         prompt = (
-            f"Read the conversation and give the arguments of the function {tool} as one JSON object with the keys "
-            f"{', '.join(arguments)}, each value copied from the customer's words. {json.dumps(schema)}"
+            f"Read the conversation and give the arguments of the function {tool} as one JSON object with the "
+            f"keys {', '.join(arguments)}, each value copied from the customer's words. {json.dumps(schema)}"
         )
         completion = await self._ask(prompt, state["history"], self._sampling.max_tokens)
         found = re.search(r"\{.*\}", completion.content, re.DOTALL)
@@ -125,9 +125,7 @@ class Orchestrated:
             read = {}
         read = read.get("arguments", read) if isinstance(read, dict) else {}
         values = (
-            {a: str(read.get(a, "")) for a in arguments}
-            if isinstance(read, dict)
-            else dict.fromkeys(arguments, "")
+            {a: str(read.get(a, "")) for a in arguments} if isinstance(read, dict) else dict.fromkeys(arguments, "")
         )
         message = as_message("", (ToolCall(name=tool, arguments=values),))
         return {"out": message, "completions": (*state["completions"], completion)}

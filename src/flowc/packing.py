@@ -120,9 +120,7 @@ def pairs(family: Family) -> int:
     return sum(len(r.ids) ** 2 - r.shared**2 for r in family)
 
 
-def effective_batches(
-    lengths: Sequence[int], batch_size: int, seed: int, epoch: int
-) -> list[list[int]]:
+def effective_batches(lengths: Sequence[int], batch_size: int, seed: int, epoch: int) -> list[list[int]]:
     """Deal a seeded permutation of the families into batches of similar lengths; a remainder is spread.
 
     Spreading keeps every batch near `batch_size`: a last batch of one family would give that one the weight of

@@ -66,9 +66,7 @@ def _load(text: str, file: str) -> Source:
         loader = yaml.SafeLoader(text)
     except yaml.reader.ReaderError as e:
         line = text.count("\n", 0, e.position) + 1
-        raise UserError(
-            f"{file}:{line}: the character #x{e.character:04x} is not allowed; remove it"
-        ) from None
+        raise UserError(f"{file}:{line}: the character #x{e.character:04x} is not allowed; remove it") from None
     try:
         root = loader.get_single_node()
         if root is None:
@@ -88,18 +86,16 @@ def _load(text: str, file: str) -> Source:
                 return out
             if isinstance(node, yaml.SequenceNode):
                 return tuple(build(item, (*loc, i)) for i, item in enumerate(node.value))
-            if (
-                node.tag == "tag:yaml.org,2002:bool"
-            ):  # a procedure has no truth values, but users say "Yes" and "No"
+            if node.tag == "tag:yaml.org,2002:bool":  # a procedure has no truth values, but users say "Yes" and "No"
                 return node.value
-            return loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+            return loader.construct_object(node, deep=True)
 
         return Source(build(root, ()), lines)
     except yaml.MarkedYAMLError as e:
         line = e.problem_mark.line + 1 if e.problem_mark else 1
         raise UserError(f"{file}:{line}: not valid YAML: {e.problem}; check quotes and indentation") from None
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
 
 
 def _check_names(graph: Graph, file: str, fail: Fail) -> None:
@@ -194,9 +190,7 @@ def _check_node(graph: Graph, name: str, node: Node, fail: Fail) -> None:
     if node.role == "agent" and not node.say:
         fail(loc, f"agent node {name!r} has nothing to say; give it `say`, a bank of phrasings")
     if node.waits and not all(e.says for e in node.edges):
-        fail(
-            loc, f"node {name!r} mixes edges that the user speaks with edges without `says`; give each a bank"
-        )
+        fail(loc, f"node {name!r} mixes edges that the user speaks with edges without `says`; give each a bank")
     if node.role == "agent" and not node.waits:
         _check_silent(graph, name, node, fail)
 
@@ -272,14 +266,15 @@ def _check_phrases(graph: Graph, fail: Fail) -> None:
                 fail(here, f"phrase {phrase!r} stands twice in its bank; remove one")
             if loc[0] == "slots" and loc[1] not in names:
                 fail(here, f"phrase {phrase!r} does not mention {{{loc[1]}}}; put it in")
-            allowed = {"slots": {loc[1]}, "nodes": set(names)}.get(str(loc[0]), set())
+            per_kind: dict[str, set[str]] = {"slots": {str(loc[1])}, "nodes": set(names)}
+            allowed = per_kind.get(str(loc[0]), set())
             if set(names) - allowed:
                 fail(here, f"phrase {phrase!r} mentions {min(set(names) - allowed)!r}, whose value may not be known "
                      "when it is said; take it out")  # fmt: skip
 
 
 def _check_reach(graph: Graph, fail: Fail) -> None:
-    starts = {graph.start} | {i.to for i in graph.interrupts.values() if i.to}
+    starts: set[str] = {graph.start} | {i.to for i in graph.interrupts.values() if i.to}
     reached = _closure(starts, {n: {e.to for e in node.edges} for n, node in graph.nodes.items()})
     for name, node in graph.nodes.items():
         if name not in reached:
@@ -324,9 +319,7 @@ def _check_known(graph: Graph, fail: Fail) -> None:
                 check(("nodes", name, bank, i), placeholders([phrase]), known[name], f"phrase {phrase!r}")
         if node.calls:
             tool = graph.tools[node.calls]
-            check(
-                ("nodes", name, "calls"), tuple(tool.arguments.values()), known[name], f"tool {node.calls!r}"
-            )
+            check(("nodes", name, "calls"), tuple(tool.arguments.values()), known[name], f"tool {node.calls!r}")
             for outcome, returned in tool.outcomes.items():
                 for i, slot in enumerate(returned):
                     base = graph.slots[slot].share_of

@@ -70,14 +70,10 @@ def loss(path: Path, train: Points, held_out: Points, best_step: float | None) -
         if train:
             axes.plot(*zip(*train, strict=True), color=BLUE, lw=1.2, alpha=0.75, label="training batches")
         if held_out:
-            axes.plot(
-                *zip(*held_out, strict=True), "o-", color=ORANGE, lw=2, ms=5, label="eval conversations"
-            )
+            axes.plot(*zip(*held_out, strict=True), "o-", color=ORANGE, lw=2, ms=5, label="eval conversations")
         if best_step is not None:
             axes.axvline(best_step, color=GREY, ls="--", lw=1.2, label=f"kept: step {best_step:g}")
-        axes.set(
-            xlabel="optimiser step", ylabel="loss (nats per target token)", title="Training", ylim=(0, None)
-        )
+        axes.set(xlabel="optimiser step", ylabel="loss (nats per target token)", title="Training", ylim=(0, None))
         axes.legend()
         _save(figure, path)
 
@@ -98,15 +94,11 @@ def success(path: Path, arms: Sequence[ArmRates]) -> None:
         for group, (color, marker, size) in zip(groups, looks, strict=False):
             axes.plot([], [], marker=marker, ms=size, color=color, ls="none", label=group)
         axes.set_yticks(range(len(arms)), [a.arm for a in arms])
-        axes.set(
-            xlim=(-2, 102), ylim=(len(arms) - 0.4, -0.6), xlabel="conversations that end as they should (%)"
-        )
+        axes.set(xlim=(-2, 102), ylim=(len(arms) - 0.4, -0.6), xlabel="conversations that end as they should (%)")
         axes.set_title("Task success with 95 % intervals")
         axes.grid(axis="y", visible=False)
         if groups:
-            axes.legend(
-                loc="upper center", bbox_to_anchor=(0.5, -0.9 / (1.4 + 0.62 * len(arms))), ncols=len(groups)
-            )
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.9 / (1.4 + 0.62 * len(arms))), ncols=len(groups))
         _save(figure, path)
 
 
@@ -125,9 +117,7 @@ def tokens(path: Path, arms: Sequence[ArmTokens]) -> None:
         rows = range(len(arms))
         prompt = [a.prompt for a in arms]
         axes.barh(rows, prompt, color=BLUE, height=0.6, label="prompt")
-        axes.barh(
-            rows, [a.completion for a in arms], left=prompt, color=ORANGE, height=0.6, label="completion"
-        )
+        axes.barh(rows, [a.completion for a in arms], left=prompt, color=ORANGE, height=0.6, label="completion")
         for row, arm in zip(rows, arms, strict=True):
             axes.annotate(
                 f"{arm.prompt + arm.completion:,.0f}",
@@ -159,9 +149,7 @@ def serving(path: Path, rows: Sequence[Load]) -> None:
             some = sorted((r for r in rows if r.cache == cache), key=lambda r: r.concurrency)
             speeds = [(r.concurrency, r.tokens_per_second) for r in some if r.tokens_per_second is not None]
             if speeds:
-                throughput.plot(
-                    *zip(*speeds, strict=True), color=color, marker=marker, label=f"{cache} cache"
-                )
+                throughput.plot(*zip(*speeds, strict=True), color=color, marker=marker, label=f"{cache} cache")
             for axes, latencies in ((first, [r.ttft for r in some]), (later, [r.tpot for r in some])):
                 _latency(axes, [r.concurrency for r in some], latencies, color, marker)
         throughput.set(ylabel="output tokens per second", title="Throughput")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import errno
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -84,7 +83,7 @@ def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
     temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -112,9 +111,7 @@ def read_record(path: Path, kind: type[R]) -> R:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; `dvc repro` makes it") from None
     except ValidationError as e:
-        raise UserError(
-            f"{path}: not a {kind.__name__}: {_first(e)}; remove it and run `dvc repro`"
-        ) from None
+        raise UserError(f"{path}: not a {kind.__name__}: {_first(e)}; remove it and run `dvc repro`") from None
 
 
 def read_jsonl(path: Path, kind: type[R]) -> list[R]:

@@ -108,11 +108,7 @@ def sample(
     visits: Counter[str] = Counter()
     out = []
     for i in range(count):
-        path = (
-            rng.choice(sorted(set(among)))
-            if among
-            else _sample_path(graph, rng, visits, split, interrupt_share)
-        )
+        path = rng.choice(sorted(set(among))) if among else _sample_path(graph, rng, visits, split, interrupt_share)
         visits.update(path)
         persona = PERSONAS[i % len(PERSONAS)]
         out.append(_fill(graph, path, split, persona, shares, Random(f"{seed}:{split}:{i}"), i))
@@ -206,11 +202,7 @@ def _fill(
     skipped = _skipped(graph, path, volunteer_at, early)
     places = [i for i in _correction_places(graph, path) if i not in skipped]
     correct_at = rng.choice(places or [-1]) if "correction" in wanted else -1
-    spoken = [
-        i
-        for i, s in enumerate(path)
-        if graph.nodes[_node(s)].waits and not _goes(graph, s) and i not in skipped
-    ]
+    spoken = [i for i, s in enumerate(path) if graph.nodes[_node(s)].waits and not _goes(graph, s) and i not in skipped]
     aside = {rng.choice(spoken or [-1]): kind for kind in sorted(wanted & {"side_question", "off_topic"})}
     known: dict[str, str] = {}
     volunteered: set[str] = set()
@@ -235,9 +227,7 @@ def _fill(
             results.setdefault(tool, []).append(Result(outcome=edge.outcome or "", values=values))
         elif edge.says:
             gives = {
-                s: known[s]
-                if s in volunteered
-                else known.get(f"next {s}") or draw(graph, s, rng, bank, known)
+                s: known[s] if s in volunteered else known.get(f"next {s}") or draw(graph, s, rng, bank, known)
                 for s in edge.gives
             }
             known |= gives
@@ -311,11 +301,7 @@ def _asked_next(graph: Graph, steps: Sequence[str]) -> Iterator[str]:
 
 
 def _volunteer_places(graph: Graph, path: Sequence[str]) -> list[int]:
-    return [
-        i
-        for i, s in enumerate(path)
-        if _plain(graph, s) and any(True for _ in _asked_next(graph, path[i + 1 :]))
-    ]
+    return [i for i, s in enumerate(path) if _plain(graph, s) and any(True for _ in _asked_next(graph, path[i + 1 :]))]
 
 
 def _skipped(graph: Graph, path: Sequence[str], at: int, told: Sequence[str]) -> set[int]:

@@ -122,10 +122,7 @@ def deviation_table(scores: Json, criterion: str) -> str:
     rows = [
         [
             _title(kind),
-            *(
-                cell(rate((section(arm(scores, name), "by_deviation", kind) or {}).get(criterion)))
-                for name in run
-            ),
+            *(cell(rate((section(arm(scores, name), "by_deviation", kind) or {}).get(criterion))) for name in run),
         ]
         for kind in kinds
     ]
@@ -140,9 +137,7 @@ def endings_table(scores: Json) -> str:
     for name in run:
         counts = [number(arm(scores, name), "endings", r) or 0 for r in reasons]
         errors = number(arm(scores, name), "simulator_errors")
-        rows.append(
-            [name, *(f"{c:.0f}" for c in counts), NOT_MEASURED if errors is None else f"{errors:.0f}"]
-        )
+        rows.append([name, *(f"{c:.0f}" for c in counts), NOT_MEASURED if errors is None else f"{errors:.0f}"])
     return table(["arm", *(_title(r) for r in reasons), "Simulator errors"], rows)
 
 
@@ -152,8 +147,7 @@ def tokens_table(scores: Json) -> str:
     rows = []
     for name in _run(scores):
         values = [
-            number(arm(scores, name), "tokens", f"{k}_per_conversation")
-            for k in ("prompt", "completion", "calls")
+            number(arm(scores, name), "tokens", f"{k}_per_conversation") for k in ("prompt", "completion", "calls")
         ]
         total = conversation_tokens(scores, name)
         times = f"{total / compiled:.1f} x" if total is not None and compiled else NOT_MEASURED
@@ -190,9 +184,7 @@ def verdict(scores: Json, targets: Targets) -> str:
     compiled = arm(scores, ARMS[0])
     reason = reason_not_run(scores, ARMS[0])
     if reason is not None:
-        return (
-            f"**Does the compiled model follow the procedure? Not known.** It was {NOT_RUN}: {text(reason)}."
-        )
+        return f"**Does the compiled model follow the procedure? Not known.** It was {NOT_RUN}: {text(reason)}."
     by_split = {s: rate((section(compiled, "by_split", s) or {}).get("task_success")) for s in SPLITS}
     facts = rate(compiled.get("information_accuracy"))
     wanted = [
@@ -201,9 +193,7 @@ def verdict(scores: Json, targets: Targets) -> str:
         ("information accuracy", facts, targets.information_accuracy),
     ]
     unknown = [what for what, found, _ in wanted if found is None or found.mean is None]
-    missed = [
-        what for what, found, least in wanted if found and found.mean is not None and found.mean < least
-    ]
+    missed = [what for what, found, least in wanted if found and found.mean is not None and found.mean < least]
     answer = "No" if missed else "Not known" if unknown else "Yes"
     goals = ", ".join(f"{what} at least {percent(least)}" for what, _, least in wanted)
     short = [f"missed: {', '.join(missed)}"] if missed else []
@@ -224,9 +214,7 @@ def against_others(scores: Json) -> str:
     others = [name for name in _run(scores) if name != ARMS[0]]
     shown = [f"{name} {sentence(rate(arm(scores, name).get('task_success')))}" for name in others]
     out = (
-        f"**Against the other arms**, on the same scenarios: {'; '.join(shown)}."
-        if shown
-        else "No other arm was run."
+        f"**Against the other arms**, on the same scenarios: {'; '.join(shown)}." if shown else "No other arm was run."
     )
     surely: dict[str, list[str]] = {"ahead of": [], "behind": [], "not distinguishable from": []}
     for c in scores.get("comparisons") or []:

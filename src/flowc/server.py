@@ -33,9 +33,7 @@ TYPICAL_SECONDS = 40
 _LIMIT_SECONDS = 900
 _ATTEMPTS = 3
 # Lines of a log that explain nothing, what vLLM writes before the others, and those that name a cause.
-_NOISE = re.compile(
-    r'^\s*(File "|\^|~|\.\.\.|raise |return |await |self\.|$)|Traceback|During handling|Warning'
-)
+_NOISE = re.compile(r'^\s*(File "|\^|~|\.\.\.|raise |return |await |self\.|$)|Traceback|During handling|Warning')
 _PROCESS = re.compile(r"^\(\w+ pid=\d+\)\s*")
 _LEVEL = re.compile(r"^ERROR \d\d-\d\d [\d:]+ \[[^\]]+\]\s?")
 _CHATTER = re.compile(r"^(?:DEBUG|INFO|WARNING)[ :]|^[IW]\d{4} ")
@@ -145,9 +143,7 @@ def explain(log: Path) -> str:
 
 def _start(model: Path, params: ServeParams, context: int, log: Path) -> tuple[subprocess.Popen[bytes], int]:
     if importlib.util.find_spec("vllm") is None:
-        raise UserError(
-            "vLLM is not installed; install requirements.lock (or requirements-gpu.lock), see README.md"
-        )
+        raise UserError("vLLM is not installed; install requirements.lock (or requirements-gpu.lock), see README.md")
     log.parent.mkdir(parents=True, exist_ok=True)
     for attempt in range(1, _ATTEMPTS + 1):
         with _reserved_port() as port, log.open("wb") as output:

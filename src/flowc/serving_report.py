@@ -68,9 +68,7 @@ def dollars(benchmark: Json) -> str:
     each, hour = (number(benchmark, "cost", f"usd_per_{key}") for key in ("conversation", "hour"))
     if each is None:
         return f"an amount that was {NOT_MEASURED}"
-    return f"USD {_usd(each)}" + (
-        f" where the machine costs USD {_usd(hour)} an hour" if hour is not None else ""
-    )
+    return f"USD {_usd(each)}" + (f" where the machine costs USD {_usd(hour)} an hour" if hour is not None else "")
 
 
 def _usd(amount: float | None) -> str:

@@ -40,9 +40,7 @@ class SimulateParams(Record):
 
 def sampling(params: SimulateParams, seed: int) -> Sampling:
     """Give the one sampling setting of all arms."""
-    return Sampling(
-        temperature=params.temperature, top_p=params.top_p, max_tokens=params.max_tokens, seed=seed
-    )
+    return Sampling(temperature=params.temperature, top_p=params.top_p, max_tokens=params.max_tokens, seed=seed)
 
 
 class Reply(NamedTuple):
@@ -141,7 +139,5 @@ async def converse(
         confused = confused + 1 if turn.labels[0] == "confused" else 0
         if confused >= _CONFUSIONS:
             return end(Ended.NOT_UNDERSTOOD)
-        turns.append(
-            Turn(message=Message(role="user", content=turn.text), labels=turn.labels, gives=turn.gives)
-        )
+        turns.append(Turn(message=Message(role="user", content=turn.text), labels=turn.labels, gives=turn.gives))
     return end(Ended.TURN_LIMIT)

@@ -16,9 +16,7 @@ from flowc.graph import DATE_PARTS, Bank, Change, DateRange, Graph, NumberRange,
 _TRIES = 10_000
 
 
-def draw(
-    graph: Graph, name: str, rng: Random, bank: Bank, known: Mapping[str, str], change: Change = "any"
-) -> str:
+def draw(graph: Graph, name: str, rng: Random, bank: Bank, known: Mapping[str, str], change: Change = "any") -> str:
     """Draw a value of slot `name` from one part of its pool.
 
     `known` has the values that apply so far: a new value differs from the present one and from those of slots
@@ -31,18 +29,14 @@ def draw(
     if slot.share_of:
         base = number_in(known[slot.share_of])
         return slot.format.format(n=int(base * rng.uniform(slot.low, slot.high)))
-    taken = {
-        v.casefold() for n, v in known.items() if n == name or slot.values and _same_pool(graph, n, slot)
-    }
+    taken = {v.casefold() for n, v in known.items() if n == name or (slot.values and _same_pool(graph, n, slot))}
     for _ in range(_TRIES):
         value = _draw_once(slot, rng, bank)
         if value.casefold() not in taken and (present is None or _moves(value, present, change)):
             return value
     if change != "any":  # already at the end of the range: any other value
         return draw(graph, name, rng, bank, known)
-    raise ValueError(
-        f"slot {name!r} has too few {bank} values to draw another than {sorted(taken)}; widen its pool"
-    )
+    raise ValueError(f"slot {name!r} has too few {bank} values to draw another than {sorted(taken)}; widen its pool")
 
 
 def _same_pool(graph: Graph, name: str, slot: Slot) -> bool:
@@ -86,9 +80,7 @@ def _write(slot: Slot, rng: Random) -> str:
         return _write_number(slot.number, rng)
     assert slot.code, "parse lets only slots with one generator through"
     letters, digits = "ABCDEFGHJKLMNPQRSTUVWXYZ", "0123456789"
-    return "".join(
-        rng.choice(letters) if c == "@" else rng.choice(digits) if c == "#" else c for c in slot.code
-    )
+    return "".join(rng.choice(letters) if c == "@" else rng.choice(digits) if c == "#" else c for c in slot.code)
 
 
 def _write_date(dates: DateRange, rng: Random) -> str:
@@ -109,8 +101,8 @@ def pattern(slot: Slot, own_words: str) -> re.Pattern[str] | None:
     "Nice choice". Values of joined pools (names of people) are not looked for.
     """
     if slot.values:
-        found = [v for v in slot.values if v not in own_words and len(v) > 2 and slot.source == "tool"
-                 or v[:1].isupper() and v not in own_words]  # fmt: skip
+        found = [v for v in slot.values if (v not in own_words and len(v) > 2 and slot.source == "tool")
+                 or (v[:1].isupper() and v not in own_words)]  # fmt: skip
         alternatives = [re.escape(v) for v in sorted(set(found), key=lambda v: (-len(v), v))]
     elif slot.date:
         alternatives = [_date_pattern(f) for f in slot.date.formats]
@@ -119,9 +111,7 @@ def pattern(slot: Slot, own_words: str) -> re.Pattern[str] | None:
     elif slot.share_of:
         alternatives = [_number_pattern(slot.format)]
     elif slot.code:
-        alternatives = [
-            "".join("[A-Z]" if c == "@" else r"\d" if c == "#" else re.escape(c) for c in slot.code)
-        ]
+        alternatives = ["".join("[A-Z]" if c == "@" else r"\d" if c == "#" else re.escape(c) for c in slot.code)]
     else:
         return None
     if not alternatives:

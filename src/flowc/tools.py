@@ -64,9 +64,7 @@ def execute(graph: Graph, scenario: Scenario, call: ToolCall, calls: Counter[str
     result = planned[min(calls[call.name], len(planned) - 1)]
     calls[call.name] += 1
     node = next(n for n, x in sorted(graph.nodes.items()) if x.calls == call.name)
-    content = json.dumps(
-        {"status": result.outcome, **dict(sorted(result.values.items()))}, ensure_ascii=False
-    )
+    content = json.dumps({"status": result.outcome, **dict(sorted(result.values.items()))}, ensure_ascii=False)
     return ToolResult(content, node, result.outcome, result.values)
 
 

@@ -1,7 +1,8 @@
 """The node tracker: which node does an utterance of the assistant realise, if any?
 
-Character n-grams and logistic regression over the agent's training phrases. Accuracy is measured on the
-held-out phrases, which the fit never sees; utterances of another kind must come out as "none".
+Two logistic regressions over character and word n-grams: whether an utterance is a step at all, and which one.
+The second also learns from the answers to a question, which share its subject. Accuracy is measured on held-out
+phrases, which the fit never sees; utterances of another kind must come out as "none".
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_union
 
-from flowc.graph import Bank, Graph, part
+from flowc.graph import PLACEHOLDER, Bank, Graph, part
 from flowc.slots import draw, pattern
 
 NONE = "none"
-_RENDERINGS = 6  # of each phrase, with different values and with and without something said before it
+_RENDERINGS = 2  # of each phrase: with different values; a held-out one alone and behind something said before it
 _STRANGERS = 8  # user phrases of each edge that teach "none"
-_FLOOR = 0.35  # a class less likely than this is "none"; chosen on training phrases, see LOG.md
+# An utterance less likely than this to be a step is "none", and so is one whose node is less likely. Chosen on six
+# random splits of the phrases: 0.5 recognises 1 in 100 steps less, 0.25 takes 1 in 100 user phrases more for a step.
+_WHETHER, _WHICH = 0.4, 0.2
 
 
 class Tracked(NamedTuple):
@@ -45,20 +48,21 @@ class Tracker:
 
     def __init__(self, graph: Graph, seed: int = 0) -> None:
         self._patterns = [
-            (name, found)
-            for name, slot in sorted(graph.slots.items())
-            if (found := pattern(slot, own_words(graph)))
+            (name, found) for name, slot in sorted(graph.slots.items()) if (found := pattern(slot, own_words(graph)))
         ]
-        examples = utterances(graph, "train", seed)
+        examples = list(dict.fromkeys(Labelled(self._mask(e.text), e.node) for e in utterances(graph, "train", seed)))
+        about = [e for e in examples if e.node != NONE] + _answers(graph)
         self._vectorizer = make_union(
-            TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True),
-            TfidfVectorizer(
-                analyzer="word", ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"[\w<>']+"
-            ),
+            TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True),
+            TfidfVectorizer(analyzer="word", ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"[\w<>']+|\?"),
         )
-        features = self._vectorizer.fit_transform([self._mask(e.text) for e in examples])
-        self._model = LogisticRegression(C=30.0, max_iter=400, class_weight="balanced")
-        self._model.fit(features, [e.node for e in examples])
+        self._vectorizer.fit([e.text for e in (*examples, *about)])
+        self._whether = self._fit(10.0, examples, [e.node != NONE for e in examples])
+        self._which = self._fit(30.0, about, [e.node for e in about])
+
+    def _fit(self, c: float, examples: Sequence[Labelled], labels: Sequence[Any]) -> LogisticRegression:
+        model = LogisticRegression(C=c, max_iter=400, class_weight="balanced")
+        return model.fit(self._vectorizer.transform([e.text for e in examples]), labels)
 
     def track(self, text: str) -> Tracked:
         """Name the node that an utterance realises.
@@ -66,20 +70,33 @@ class Tracker:
         Its last sentence, last two and last three are each looked at, since an acknowledgement or an answer may
         come before the step itself; the most certain reading wins.
         """
+        if not re.search(r"\w", text):
+            return Tracked(None, 0.0)
         sentences = re.split(r"(?<=[.!?]) ", self._mask(text).strip())
         readings = [" ".join(sentences[-n:]) for n in (1, 2, 3) if n <= max(1, len(sentences))]
-        probabilities = self._model.predict_proba(self._vectorizer.transform(readings))
-        nodes = [c for c in range(len(self._model.classes_)) if self._model.classes_[c] != NONE]
-        by_node = probabilities[:, nodes].max(axis=0)
+        features = self._vectorizer.transform(readings)
+        step = self._whether.predict_proba(features)[:, 1:]
+        by_node = (self._which.predict_proba(features) * step).max(axis=0)
         best = int(np.argmax(by_node))
         likely = float(by_node[best])
-        return Tracked(None if likely < _FLOOR else str(self._model.classes_[nodes[best]]), likely)
+        known = step.max() >= _WHETHER and likely >= _WHICH
+        return Tracked(str(self._which.classes_[best]) if known else None, likely)
 
     def _mask(self, text: str) -> str:
         """Replace slot values by their kind."""
         for name, found in self._patterns:
             text = found.sub(f"<{name}>", text)
         return text.lower()
+
+
+def _answers(graph: Graph) -> list[Labelled]:
+    """What users say to a plain question, as utterances about its node, with the kinds of slots for values."""
+    return [
+        Labelled(PLACEHOLDER.sub(r"<\1>", phrase).lower(), name)
+        for name, node in sorted(graph.nodes.items())
+        if node.asks
+        for phrase in (node.edges[0].when, *part(node.edges[0].says, "train"))
+    ]
 
 
 @cache

@@ -280,9 +280,7 @@ class _Run:
             checkpoint.remove(part)
             checkpoint.check_space(self.side, sum(t.nbytes for t in state.values()) * 11 // 10)
             with checkpoint.full_disk_named(part):
-                shutil.copytree(
-                    self.job.base, part, ignore=shutil.ignore_patterns("*.safetensors*", "base.json")
-                )
+                shutil.copytree(self.job.base, part, ignore=shutil.ignore_patterns("*.safetensors*", "base.json"))
                 generation = part / "generation_config.json"
                 before = generation.read_bytes() if generation.exists() else None
                 self.engine.module.lm.save_pretrained(part, state_dict=state)
@@ -351,8 +349,7 @@ def _publish(run: _Run, peak: float, precision: Precision) -> None:
             "tokens": p.tokens,
             "computed_tokens": p.computed_tokens,
             "supervised_tokens": p.supervised_tokens,
-            "seconds": {k: round(v, 1) for k, v in p.seconds.items()}
-            | {"total": round(sum(p.seconds.values()), 1)},
+            "seconds": {k: round(v, 1) for k, v in p.seconds.items()} | {"total": round(sum(p.seconds.values()), 1)},
             "tokens_per_second": round(p.tokens / seconds, 1),
             "world_size": p.world_size,
             "precision": precision,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from pydantic import Field
+
 from flowc.records import Message, Record
 
 
@@ -33,7 +35,7 @@ class Turn(Record):
 
     message: Message
     labels: tuple[str, ...] = ()
-    gives: dict[str, str] = {}
+    gives: dict[str, str] = Field(default_factory=dict)
 
 
 class Tokens(Record):

@@ -62,9 +62,7 @@ class ScriptedUser:
                 break
         if planned:
             # An answer told early is not due any more: the question comes because its slot is asked anew.
-            due = [
-                i for i in planned if not script[i].gives.items() <= self._told.items() or not script[i].gives
-            ]
+            due = [i for i in planned if not script[i].gives.items() <= self._told.items() or not script[i].gives]
             return (due or planned)[0]
         past = [i for i in range(self._next) if script[i].node == node]
         ahead = [i for i in range(self._next, len(script)) if script[i].node == node]
@@ -72,10 +70,8 @@ class ScriptedUser:
 
     def _aside(self, step: Step) -> UserTurn:
         kind, name = step.before.split(":")
-        if kind == "side_question":
-            bank = self._graph.knowledge[name].asks
-        else:
-            bank = self._graph.interrupts[name].says
+        graph = self._graph
+        bank = graph.knowledge[name].asks if kind == "side_question" else graph.interrupts[name].says
         return UserTurn(self._say(self._pick(bank), {}), (step.before,), {})
 
     def _answer(self, step: Step) -> UserTurn:
