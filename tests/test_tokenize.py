@@ -76,9 +76,9 @@ def test_parquet_has_the_contracts_columns_and_the_same_bytes_each_time(
     write_tokens(tmp_path / "x" / "one.parquet", examples)
     write_tokens(tmp_path / "x" / "two.parquet", examples)
     schema = pq.read_schema(tmp_path / "x" / "one.parquet")
-    assert schema.names == ["conversation_id", "input_ids", "loss_mask"]
-    assert schema.types[0] == pa.string()
-    assert [t.value_type for t in schema.types[1:]] == [pa.int32(), pa.int8()]
+    assert schema.names == ["conversation_id", "family", "input_ids", "loss_mask"]
+    assert schema.types[:2] == [pa.string(), pa.string()]
+    assert [t.value_type for t in schema.types[2:]] == [pa.int32(), pa.int8()]
     assert read_tokens(tmp_path / "x" / "one.parquet") == examples
     assert (tmp_path / "x" / "one.parquet").read_bytes() == (tmp_path / "x" / "two.parquet").read_bytes()
     assert sorted(p.name for p in (tmp_path / "x").iterdir()) == ["one.parquet", "two.parquet"]

@@ -1,118 +1,185 @@
 """Branches: conversations that begin like another one and turn off at one of its steps.
 
-Most of a conversation is the way to a decision. Branches put every decision to the model many times for the
-price of its last turns, because training computes a beginning that conversations share only once (`packing`).
-A branch takes another edge of a hub, another outcome of a tool, an interrupt, or an aside, and ends soon after.
+Most of a conversation is the way to a decision. Branches put every decision to the model many times for the price
+of a turn or two, because training computes a beginning that conversations share only once (`packing`). A branch
+takes another edge of a hub or another outcome of a tool, volunteers or corrects a value, asks or says something
+beside the point, or leaves by an interrupt; it stops with the assistant's answer to that.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from itertools import chain, zip_longest
 from random import Random
 from typing import NamedTuple
 
 from flowc.graph import Graph
-from flowc.scenarios import Result, Scenario, Step, is_held_out_path
+from flowc.scenarios import Result, Scenario, Step, asked_next, is_held_out_path
 from flowc.slots import draw
 from flowc.walk import State, begin, edge_of, follow
 
-_MOST_STEPS = 20
-
 
 class _Turn(NamedTuple):
-    """A place at which a trunk can be left: its step in the path, what of the script is said, what is known."""
+    """A place at which a trunk can be left: its step in path and script, what has been said, what is known."""
 
     at: int
-    said: int
+    next: int
+    said: tuple[Step, ...]
     state: State
     values: dict[str, str]
 
 
+class _Option(NamedTuple):
+    """A way to leave: the edge taken (none: an interrupt) and the user's step, where the user speaks."""
+
+    turn: _Turn
+    edge: str
+    step: Step | None
+
+
 def branches(graph: Graph, trunk: Scenario, count: int, rng: Random) -> list[Scenario]:
-    """Give up to `count` different scenarios that leave `trunk` at one of its steps, on no held-out path."""
-    leaving = sorted(n for n, i in graph.interrupts.items() if i.to)
-    options: list[tuple[_Turn, str, str]] = []
-    for turn in _turns(graph, trunk):
-        name = trunk.path[turn.at]
-        node = graph.nodes[turn.state.node]
-        options += [(turn, "edge", e.id) for e in node.edges if name != f"{turn.state.node}.{e.id}"]
-        if node.waits and leaving:
-            options += [(turn, "interrupt", i) for i in leaving]
-            options += [(turn, "side_question", rng.choice(sorted(graph.knowledge)))] if graph.knowledge else []
-            options += [(turn, "off_topic", i) for i in sorted(graph.interrupts) if graph.interrupts[i].say]
-    rng.shuffle(options)
-    options.sort(key=lambda o: o[1] != "edge")  # choices first: they are what goes wrong
-    out: dict[tuple[str, ...], Scenario] = {}
-    for turn, kind, name in options:
+    """Give up to `count` different scenarios that leave `trunk` at one of its steps.
+
+    Other edges come first, then the kinds of deviation in turn. None is a complete held-out path.
+    """
+    turns = _turns(graph, trunk)
+    edges = [o for t in turns for o in _other_edges(graph, trunk, t, rng)]
+    kinds = [edges] + [[o for t in turns for o in made(graph, trunk, t, rng)] for made in _DEVIATIONS]
+    for options in kinds:
+        rng.shuffle(options)
+    in_turn = (o for o in chain.from_iterable(zip_longest(*kinds[1:])) if o is not None)
+    out: dict[str, Scenario] = {}
+    for option in chain(kinds[0], in_turn):
         if len(out) == count:
             break
-        made = _leave(graph, trunk, turn, kind, name, leaving, rng)
-        if made and not is_held_out_path(made.path):
-            out.setdefault((*made.path, kind), made)
+        made = _leave(graph, trunk, option, rng)
+        if not (graph.nodes[made.ending].terminal and is_held_out_path(made.path)):
+            out.setdefault(made.id, made)
     return list(out.values())
 
 
 def _turns(graph: Graph, trunk: Scenario) -> list[_Turn]:
     """List the steps that the assistant really takes (questions answered early are skipped)."""
     state, values = begin(graph), dict[str, str]()
-    said, used = 0, dict[str, int]()
+    index, said, used = 0, list[Step](), dict[str, int]()
     out = []
     for at, name in enumerate(trunk.path):
+        node, _, edge_id = name.replace("!", ".").partition(".")
+        if state.node == node:
+            out.append(_Turn(at, index, tuple(said), state, dict(values)))
         if "!" in name:
             break
-        node, edge_id = name.split(".")
         edge = edge_of(graph, node, edge_id)
         told: dict[str, str] = {}
-        if state.node == node:
-            out.append(_Turn(at, said, state, dict(values)))
         if graph.nodes[node].role == "tool":
             tool = graph.nodes[node].calls or ""
             told = trunk.results[tool][used.get(tool, 0)].values
             used[tool] = used.get(tool, 0) + 1
         elif edge.says:
-            step = trunk.script[said]
-            told = {**step.gives, **step.volunteers, **step.corrects}
-            said += 1
+            step = trunk.script[index]
+            index += 1
+            if state.node == node:  # else it was answered early
+                told = {**step.gives, **step.volunteers, **step.corrects}
+                said.append(step)
         values |= told
         if state.node == node:
             state = follow(graph, state, edge, frozenset(told))
     return out
 
 
-def _leave(
-    graph: Graph, trunk: Scenario, turn: _Turn, kind: str, name: str, leaving: list[str], rng: Random
-) -> Scenario | None:
-    path, script = list(trunk.path[: turn.at]), list(trunk.script[: turn.said])
+def _other_edges(graph: Graph, trunk: Scenario, turn: _Turn, rng: Random) -> Iterable[_Option]:
+    node = turn.state.node
+    for edge in graph.nodes[node].edges:
+        if trunk.path[turn.at] != f"{node}.{edge.id}":
+            gives = {s: draw(graph, s, rng, "train", turn.values) for s in edge.gives}
+            yield _Option(turn, edge.id, Step(node=node, edge=edge.id, gives=gives) if edge.says else None)
+
+
+def _volunteered(graph: Graph, trunk: Scenario, turn: _Turn, rng: Random) -> Iterable[_Option]:
+    step = _answer(graph, trunk, turn)
+    if step is None or step.before or not graph.nodes[step.node].asks:
+        return
+    known = {**turn.values, **step.gives, **step.corrects}
+    ahead = [s for s in dict.fromkeys(asked_next(graph, trunk.path[turn.at + 1 :])) if s not in known]
+    if ahead:
+        slots = rng.sample(ahead, k=rng.randint(1, min(3, len(ahead))))
+        told = {s: draw(graph, s, rng, "train", known) for s in slots}
+        yield _Option(turn, step.edge, step.model_copy(update={"volunteers": told}))
+    if step.volunteers:
+        yield _Option(turn, step.edge, step.model_copy(update={"volunteers": {}}))
+
+
+def _corrected(graph: Graph, trunk: Scenario, turn: _Turn, rng: Random) -> Iterable[_Option]:
+    step = _answer(graph, trunk, turn)
+    if step is None or step.before or not graph.nodes[step.node].asks or trunk.results and _called(graph, trunk, turn):
+        return
+    edge = edge_of(graph, step.node, step.edge)
+    slots = [s for s in sorted(turn.values) if graph.slots[s].corrections and s not in step.gives]
+    if slots and graph.nodes[edge.to].role == "agent":
+        slot = rng.choice(slots)
+        told = {slot: draw(graph, slot, rng, "train", turn.values)}
+        yield _Option(turn, step.edge, step.model_copy(update={"corrects": told}))
+
+
+def _aside(graph: Graph, trunk: Scenario, turn: _Turn, rng: Random) -> Iterable[_Option]:
+    step = _answer(graph, trunk, turn)
+    resuming = sorted(n for n, i in graph.interrupts.items() if i.say)
+    befores = [f"side_question:{rng.choice(sorted(graph.knowledge))}"] if graph.knowledge else []
+    befores += [f"off_topic:{rng.choice(resuming)}"] if resuming else []
+    if step is not None and not step.before and befores:
+        yield _Option(turn, step.edge, step.model_copy(update={"before": rng.choice(befores)}))
+
+
+def _interrupted(graph: Graph, trunk: Scenario, turn: _Turn, rng: Random) -> Iterable[_Option]:
+    leaving = sorted(n for n, i in graph.interrupts.items() if i.to)
+    if graph.nodes[turn.state.node].waits and leaving:
+        yield _Option(turn, "", Step(node=turn.state.node, interrupt=rng.choice(leaving)))
+
+
+_DEVIATIONS = (_volunteered, _aside, _corrected, _interrupted)
+
+
+def _answer(graph: Graph, trunk: Scenario, turn: _Turn) -> Step | None:
+    """What the trunk's user answers there, if it is an answer."""
+    if not graph.nodes[turn.state.node].waits or trunk.script[turn.next].interrupt:
+        return None
+    return trunk.script[turn.next]
+
+
+def _called(graph: Graph, trunk: Scenario, turn: _Turn) -> bool:
+    """Whether a tool has been called with the values known so far."""
+    return any(graph.nodes[s.partition(".")[0]].role == "tool" for s in trunk.path[: turn.at])
+
+
+def _leave(graph: Graph, trunk: Scenario, option: _Option, rng: Random) -> Scenario:
+    turn = option.turn
+    path, script = list(trunk.path[: turn.at]), list(turn.said)
     results = _results_before(graph, trunk, turn.at)
     state, values = turn.state, dict(turn.values)
-    if kind == "edge":
-        edge_id = name
-        for _ in range(_MOST_STEPS):
-            edge = edge_of(graph, state.node, edge_id)
-            told: dict[str, str] = {}
-            if edge.outcome is not None:
-                tool = graph.nodes[state.node].calls or ""
-                for slot in graph.tools[tool].outcomes[edge.outcome]:
-                    told[slot] = draw(graph, slot, rng, "train", values | told)
-                results.setdefault(tool, []).append(Result(outcome=edge.outcome, values=told))
-            elif edge.says:
-                told = {s: draw(graph, s, rng, "train", values) for s in edge.gives}
-                script.append(Step(node=state.node, edge=edge.id, gives=told))
-            path.append(f"{state.node}.{edge.id}")
-            values |= told
-            state = follow(graph, state, edge, frozenset(told))
-            node = graph.nodes[state.node]
-            if node.waits or node.terminal:
-                break
-            edge_id = rng.choice(node.edges).id
-        if graph.nodes[state.node].waits:
-            if not leaving:
-                return None
-            _interrupt(path, script, state.node, rng.choice(leaving), "")
-    else:
-        before = "" if kind == "interrupt" else f"{kind}:{name}"
-        _interrupt(path, script, state.node, name if kind == "interrupt" else rng.choice(leaving), before)
-    ending = graph.interrupts[script[-1].interrupt].to if "!" in path[-1] else state.node
+    if option.step:
+        script.append(option.step)
+    if not option.edge:
+        assert option.step, "an interrupt is spoken"
+        interrupt = option.step.interrupt
+        path.append(f"{state.node}!{interrupt}")
+        state = State(graph.interrupts[interrupt].to or state.node, state.known)
+    edge_id = option.edge
+    while edge_id:
+        edge = edge_of(graph, state.node, edge_id)
+        told: dict[str, str] = {}
+        if edge.outcome is not None:
+            tool = graph.nodes[state.node].calls or ""
+            for slot in graph.tools[tool].outcomes[edge.outcome]:
+                told[slot] = draw(graph, slot, rng, "train", values | told)
+            results.setdefault(tool, []).append(Result(outcome=edge.outcome, values=told))
+        elif option.step:
+            told = {**option.step.gives, **option.step.volunteers, **option.step.corrects}
+        path.append(f"{state.node}.{edge.id}")
+        values |= told
+        state = follow(graph, state, edge, frozenset(told))
+        node = graph.nodes[state.node]
+        edge_id = "" if node.waits or node.terminal else rng.choice(node.edges).id
     digest = hashlib.sha256(f"{trunk.id}{path}{script}{results}".encode()).hexdigest()[:12]
     return Scenario(
         id=f"{trunk.split}-{digest}",
@@ -122,15 +189,10 @@ def _leave(
         persona=trunk.persona,
         seed=trunk.seed,  # the same words up to where the branch leaves
         path=tuple(path),
-        ending=ending or state.node,
+        ending=state.node,
         script=tuple(script),
         results={tool: tuple(r) for tool, r in results.items()},
     )
-
-
-def _interrupt(path: list[str], script: list[Step], node: str, interrupt: str, before: str) -> None:
-    path.append(f"{node}!{interrupt}")
-    script.append(Step(node=node, interrupt=interrupt, before=before))
 
 
 def _results_before(graph: Graph, trunk: Scenario, at: int) -> dict[str, list[Result]]:

@@ -196,7 +196,7 @@ def _fill(
     bank: Bank = "train" if split == "train" else "held_out"
     wanted = {kind for kind in Deviations.model_fields if rng.random() < getattr(shares, kind)}
     volunteer_at = rng.choice(_volunteer_places(graph, path) or [-1]) if "volunteer" in wanted else -1
-    ahead = list(dict.fromkeys(_asked_next(graph, path[volunteer_at + 1 :]))) if volunteer_at >= 0 else []
+    ahead = list(dict.fromkeys(asked_next(graph, path[volunteer_at + 1 :]))) if volunteer_at >= 0 else []
     early = rng.sample(ahead, k=min(len(ahead), rng.randint(1, 3)))
     # Questions answered early are not asked, so nothing else can be said there.
     skipped = _skipped(graph, path, volunteer_at, early)
@@ -291,7 +291,7 @@ def _plain(graph: Graph, step: str) -> Edge | None:
     return edge_of(graph, _node(step), step.split(".")[1])
 
 
-def _asked_next(graph: Graph, steps: Sequence[str]) -> Iterator[str]:
+def asked_next(graph: Graph, steps: Sequence[str]) -> Iterator[str]:
     """Slots asked by the unbroken run of plain questions ahead, if users have words to volunteer them."""
     for step in steps:
         edge = _plain(graph, step)
@@ -301,7 +301,7 @@ def _asked_next(graph: Graph, steps: Sequence[str]) -> Iterator[str]:
 
 
 def _volunteer_places(graph: Graph, path: Sequence[str]) -> list[int]:
-    return [i for i, s in enumerate(path) if _plain(graph, s) and any(True for _ in _asked_next(graph, path[i + 1 :]))]
+    return [i for i, s in enumerate(path) if _plain(graph, s) and any(True for _ in asked_next(graph, path[i + 1 :]))]
 
 
 def _skipped(graph: Graph, path: Sequence[str], at: int, told: Sequence[str]) -> set[int]:

@@ -100,7 +100,7 @@ def converse(graph: Graph, scenario: Scenario, agent_bank: Bank) -> Conversation
         text, names = agent.speak()
         messages.append(Message(role="assistant", content=text))
         steps.append(names)
-        if graph.nodes[names[-1]].terminal:
+        if graph.nodes[names[-1]].terminal or user.has_finished:
             break
         turn = user.reply(names[-1])
         messages.append(Message(role="user", content=turn.text))

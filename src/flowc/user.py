@@ -31,6 +31,11 @@ class ScriptedUser:
         self._answered: set[int] = set()
         self._told: dict[str, str] = {}
 
+    @property
+    def has_finished(self) -> bool:
+        """Whether everything planned has been said; a branch stops there."""
+        return self._next >= len(self._scenario.script)
+
     def reply(self, node: str | None) -> UserTurn:
         """Answer an utterance that realised `node`; None when it could not be understood."""
         index = self._find(node) if node else None
