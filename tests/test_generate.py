@@ -112,7 +112,8 @@ def test_no_held_out_phrase_without_a_slot_is_spoken_in_training(travel: Graph, 
 
 
 def test_every_held_out_path_is_unknown_to_training_and_every_seen_path_known(travel_data: Generated) -> None:
-    trained = {c.path for c in travel_data.train}
+    # A branch stops before an ending and is then no path; what counts is whole paths.
+    trained = {c.path for c in travel_data.train if c.ending in ("confirm_booking", "close_declined", "hand_over")}
     assert not any(is_held_out_path(p) for p in trained)
     for scenario in travel_data.scenarios:
         assert (scenario.path in trained) == (scenario.split == "seen_path")

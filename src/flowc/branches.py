@@ -112,7 +112,12 @@ def _volunteered(graph: Graph, trunk: Scenario, turn: _Turn, rng: Random) -> Ite
 
 def _corrected(graph: Graph, trunk: Scenario, turn: _Turn, rng: Random) -> Iterable[_Option]:
     step = _answer(graph, trunk, turn)
-    if step is None or step.before or not graph.nodes[step.node].asks or trunk.results and _called(graph, trunk, turn):
+    if (
+        step is None
+        or step.before
+        or not graph.nodes[step.node].asks
+        or (trunk.results and _called(graph, trunk, turn))
+    ):
         return
     edge = edge_of(graph, step.node, step.edge)
     slots = [s for s in sorted(turn.values) if graph.slots[s].corrections and s not in step.gives]
@@ -132,7 +137,8 @@ def _aside(graph: Graph, trunk: Scenario, turn: _Turn, rng: Random) -> Iterable[
 
 
 def _interrupted(graph: Graph, trunk: Scenario, turn: _Turn, rng: Random) -> Iterable[_Option]:
-    leaving = sorted(n for n, i in graph.interrupts.items() if i.to)
+    here = f"{turn.state.node}!"
+    leaving = sorted(n for n, i in graph.interrupts.items() if i.to and trunk.path[turn.at] != here + n)
     if graph.nodes[turn.state.node].waits and leaving:
         yield _Option(turn, "", Step(node=turn.state.node, interrupt=rng.choice(leaving)))
 
