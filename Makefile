@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 LOCK ?= requirements.lock
-STAMP := .venv/installed
+STAMP := .venv/$(LOCK).installed
 P ?= travel_booking
 ARGS ?=
 
@@ -51,7 +51,7 @@ repro: params
 	  echo "error: DVC needs a Git repository; run 'git init' here, then 'make repro' again" >&2; exit 1; }
 	@$(BIN)/dvc repro
 	@echo
-	@sed -n '/<!-- headline -->/,/<!-- \/headline -->/{/^|/p;}' reports/report.md
+	@sed -n '/<!-- headline -->/,/<!-- \/headline -->/{/<!--/!p;}' reports/report.md
 	@echo
 	@echo "The whole report: reports/report.md"
 

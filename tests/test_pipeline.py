@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -211,6 +212,13 @@ def test_metrics_reports_and_plots_are_in_git_and_all_else_in_the_cache() -> Non
                 path = paths([entry])[0]
                 cached = isinstance(entry, str) or entry[path].get("cache", True)
                 assert cached == (not path.startswith("reports/")), f"{verb}: {path}"
+
+
+def test_make_help_names_every_target() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"^([a-z]+):", makefile, re.M)
+    said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert [t for t in targets if f"make {t}" not in said] == ["help"]
 
 
 def test_the_readme_lists_every_module_and_stage() -> None:
