@@ -15,6 +15,7 @@ VERBS = ("parse", "generate", "tokenize", "train", "benchmark", "simulate", "eva
 PER_PROCEDURE = (*VERBS, "baseline-floor")
 
 ONE = ("--set-param", "procedures=[travel_booking]")
+SWEEP = "base=smollm2-135m-6l,smollm2-135m-12l"
 
 
 class Wired(Workspace):
@@ -146,7 +147,7 @@ def test_an_experiment_overrides_a_value(pipeline: Wired) -> None:
 
 def test_a_queued_sweep_over_the_base_trains_each(pipeline: Wired) -> None:
     pipeline.log.write_text("")
-    pipeline.dvc("exp", "run", "--queue", *ONE, "--set-param", "base=smollm2-135m-6l,smollm2-135m-12l")
+    pipeline.dvc("exp", "run", "--queue", *ONE, "--set-param", SWEEP, "train@travel_booking")
     pipeline.dvc("exp", "run", "--run-all", "--jobs", "1")
     names = pipeline.dvc("exp", "list", "--name-only").split()
     assert len(names) == 2
