@@ -18,6 +18,7 @@ PARAMS = GenerateParams(
     teacher="scripted",
     train=80,
     branches=2,
+    variety=0.3,
     eval=12,
     scenarios=40,
     interrupts=0.2,

@@ -4,7 +4,19 @@ import torch
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from flowc.packing import ATTENTION, Family, PackedLoss, Tokens, join, length, pack, pairs, supervised
+from flowc.packing import (
+    ATTENTION,
+    Family,
+    PackedLoss,
+    Tokens,
+    fused_attention,
+    join,
+    length,
+    pack,
+    pairs,
+    plain_attention,
+    supervised,
+)
 
 BEGINNING = [5, 9, 11, 3, 7, 8]
 
@@ -71,3 +83,10 @@ def test_a_branch_that_shares_nothing_leaves_the_trunk_where_it_is() -> None:
     cousin = tokens([1, 2, 5], [0, 0, 0])
     made = pack([join(trunk, [stranger, cousin])])
     assert [(s.length, s.trunk, s.shared) for s in made.segments] == [(4, 0, 0), (3, 0, 0), (1, 0, 2)]
+
+
+def test_plain_and_fused_attention_agree() -> None:
+    torch.manual_seed(5)
+    for n, m in ((5, 5), (3, 8)):
+        query, key, value = torch.randn(4, n, 16), torch.randn(2, m, 16), torch.randn(2, m, 16)
+        assert torch.allclose(plain_attention(query, key, value, 0.3), fused_attention(query, key, value, 0.3), atol=1e-6)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowc.graph import Graph
+from flowc.graph import Graph, part
 from flowc.records import Message, ToolCall
 from flowc.scenarios import Result, Scenario, Step
 from flowc.teacher import ScriptedAgent, converse
@@ -109,3 +109,13 @@ def test_every_scenario_of_a_sample_ends_where_it_should() -> None:
         assert made.steps[-1] == (scenario.ending,)
         assert len(made.steps) == len(made.messages)
         assert all("{" not in m.content or m.role == "tool" for m in made.messages)
+
+
+def test_variety_is_the_share_of_utterances_off_the_first_phrase(table: Graph) -> None:
+    first = part(table.nodes[table.start].say, "train")[0]
+    said = {v: [ScriptedAgent(table, seed, "train", v).speak()[0] for seed in range(200)] for v in (0.0, 0.3, 1.0)}
+    off = {v: sum(text != first for text in texts) / 200 for v, texts in said.items()}
+    others = 1 - 1 / len(part(table.nodes[table.start].say, "train"))
+    assert off[0.0] == 0
+    assert abs(off[0.3] - 0.3 * others) < 0.1
+    assert abs(off[1.0] - others) < 0.1

@@ -41,16 +41,14 @@ class _Option(NamedTuple):
 def branches(graph: Graph, trunk: Scenario, count: int, rng: Random) -> list[Scenario]:
     """Give up to `count` different scenarios that leave `trunk` at one of its steps.
 
-    Other edges come first, then the kinds of deviation in turn. None is a complete held-out path.
+    The kinds of leaving (another edge, then each deviation) take turns. None is a complete held-out path.
     """
     turns = _turns(graph, trunk)
-    edges = [o for t in turns for o in _other_edges(graph, trunk, t, rng)]
-    kinds = [edges] + [[o for t in turns for o in made(graph, trunk, t, rng)] for made in _DEVIATIONS]
+    kinds = [[o for t in turns for o in made(graph, trunk, t, rng)] for made in _KINDS]
     for options in kinds:
         rng.shuffle(options)
-    in_turn = (o for o in chain.from_iterable(zip_longest(*kinds[1:])) if o is not None)
     out: dict[str, Scenario] = {}
-    for option in chain(kinds[0], in_turn):
+    for option in (o for o in chain.from_iterable(zip_longest(*kinds)) if o is not None):
         if len(out) == count:
             break
         made = _leave(graph, trunk, option, rng)
@@ -143,7 +141,7 @@ def _interrupted(graph: Graph, trunk: Scenario, turn: _Turn, rng: Random) -> Ite
         yield _Option(turn, "", Step(node=turn.state.node, interrupt=rng.choice(leaving)))
 
 
-_DEVIATIONS = (_volunteered, _aside, _corrected, _interrupted)
+_KINDS = (_other_edges, _volunteered, _aside, _corrected, _interrupted)
 
 
 def _answer(graph: Graph, trunk: Scenario, turn: _Turn) -> Step | None:

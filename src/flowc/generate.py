@@ -32,6 +32,8 @@ class GenerateParams(Record):
     """Held-out conversations for the eval loss and the benchmark, half of them on held-out paths."""
     scenarios: int = Field(ge=2)
     """Scenarios of the simulation, half of them on held-out paths."""
+    variety: float = Field(ge=0, le=1)
+    """Share of the assistant's utterances drawn from the whole of their bank; the others are its first phrase."""
     interrupts: float = Field(ge=0, le=1)
     """Share of conversations that the user leaves by an interrupt."""
     deviations: Deviations
@@ -65,9 +67,9 @@ def generate(graph: Graph, params: GenerateParams, seed: int) -> Generated:
     eval_plans += scenarios(params.eval - params.eval // 2, "seen_path", 1)
     tests = scenarios(params.scenarios // 2, "held_out_path", 2)
     tests += scenarios(params.scenarios - params.scenarios // 2, "seen_path", 2)
-    train = _distinct(converse(graph, s, "train") for family in families for s in family)
+    train = _distinct(converse(graph, s, "train", params.variety) for family in families for s in family)
     # The agent's words are not what is held out: the eval loss asks whether new users are understood.
-    held_out = _distinct(converse(graph, s, "train") for s in eval_plans)
+    held_out = _distinct(converse(graph, s, "train", params.variety) for s in eval_plans)
     tests = sorted({s.id: s for s in tests}.values(), key=lambda s: s.id)
     return Generated(train, held_out, tests, _metrics(graph, train, held_out, tests))
 

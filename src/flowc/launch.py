@@ -20,7 +20,16 @@ from flowc.records import UserError
 
 ERROR_FILE = "FLOWC_ERROR_FILE"
 
-CPU_ENVIRONMENT = {"DS_ACCELERATOR": "cpu", "GLOO_SOCKET_IFNAME": "lo"}
+CPU_ENVIRONMENT = {
+    "DS_ACCELERATOR": "cpu",
+    "GLOO_SOCKET_IFNAME": "lo",
+    # Keep freed memory and take it in huge pages: glibc otherwise has the kernel zero small pages for every
+    # large tensor, a fifth of a step's time (234 against 296 tokens/s a thread, Zen 5).
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**40),
+    "MALLOC_TOP_PAD_": str(2**29),
+}
 
 
 def is_rank() -> bool:

@@ -225,25 +225,44 @@ def _attention(
     **_: object,
 ) -> tuple[torch.Tensor, None]:
     """Causal attention inside each segment and to what it shares; [1, heads, n, d] in, [1, n, heads, d] out."""
-    groups = query.shape[1] // key.shape[1]
-    if groups > 1:
-        key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
+    assert not dropout, "packed attention has no dropout; set attention_dropout to 0 in the base's config.json"
+    scale = scaling or query.shape[-1] ** -0.5
+    attend = fused_attention if query.is_cuda else plain_attention
     parts = []
     start = 0
     for size, trunk, shared in segments or [Segment(query.shape[2], 0, 0)]:
-        own = slice(start, start + size)
+        own, begin = slice(start, start + size), slice(trunk, trunk + shared)
         start += size
-        keys, values, allowed = key[:, :, own], value[:, :, own], None
+        keys, values = key[0, :, own], value[0, :, own]
         if shared:
-            begin = slice(trunk, trunk + shared)
-            keys = torch.cat([key[:, :, begin], keys], 2)
-            values = torch.cat([value[:, :, begin], values], 2)
-            allowed = torch.ones(size, shared + size, dtype=torch.bool, device=query.device).tril(shared)
-        part = functional.scaled_dot_product_attention(
-            query[:, :, own], keys, values, allowed, is_causal=not shared, scale=scaling, dropout_p=dropout
-        )
-        parts.append(part.transpose(1, 2))
-    return torch.cat(parts, 1), None
+            keys = torch.cat([key[0, :, begin], keys], 1)
+            values = torch.cat([value[0, :, begin], values], 1)
+        parts.append(attend(query[0, :, own], keys, values, scale))
+    return torch.cat(parts, 1).transpose(0, 1)[None], None
+
+
+def plain_attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float) -> torch.Tensor:
+    """Attend with matrix products and softmax: query [heads, n, d], key and value [groups, m, d], m >= n.
+
+    Query i sees the first m - n + i + 1 keys. On a processor torch's fused kernel takes four times as long in
+    bf16 (2.6 of 8.5 s a step against 0.6 to 0.9 of 5.2 s, segments of 100 tokens on 500 keys, Zen 5).
+    """
+    groups, m, d = key.shape
+    n = query.shape[1]
+    stacked = (query * scale).reshape(groups, -1, d)  # the heads of a group share its keys
+    scores = torch.bmm(stacked, key.transpose(1, 2)).view(groups, -1, n, m)
+    hidden = torch.ones(n, m, dtype=torch.bool, device=query.device).triu(m - n + 1)
+    weights = scores.masked_fill(hidden, float("-inf")).softmax(-1, dtype=torch.float32).to(value.dtype)
+    return torch.bmm(weights.view(groups, -1, m), value).view(query.shape)
+
+
+def fused_attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float) -> torch.Tensor:
+    """Attend with torch's fused kernel; the same arguments and result as `plain_attention`."""
+    n, m = query.shape[1], key.shape[1]
+    seen = None if n == m else torch.ones(n, m, dtype=torch.bool, device=query.device).tril(m - n)
+    return functional.scaled_dot_product_attention(
+        query[None], key[None], value[None], seen, is_causal=n == m, scale=scale, enable_gqa=True
+    )[0]
 
 
 # transformers looks attention up by name; a name without a mask function gets no mask, which is what we want.

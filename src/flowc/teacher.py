@@ -18,8 +18,8 @@ _MOST_TURNS = 200  # a path is bounded; more means that the walk does not end
 class ScriptedAgent:
     """The assistant that follows the Graph, told by labels what the user meant."""
 
-    def __init__(self, graph: Graph, seed: int, bank: Bank) -> None:
-        self._graph, self._rng, self._bank = graph, Random(f"{seed}:agent"), bank
+    def __init__(self, graph: Graph, seed: int, bank: Bank, variety: float = 1.0) -> None:
+        self._graph, self._rng, self._bank, self._variety = graph, Random(f"{seed}:agent"), bank, variety
         self.state: State = begin(graph)
         self.values: dict[str, str] = {}
         self._prefix: list[str] = []
@@ -70,16 +70,19 @@ class ScriptedAgent:
             self.state = follow(self._graph, self.state, node.edges[0])
 
     def _fill(self, bank: tuple[str, ...]) -> str:
-        return self._rng.choice(part(bank, self._bank)).format(**self.values)
+        phrases = part(bank, self._bank)
+        phrase = self._rng.choice(phrases if self._rng.random() < self._variety else phrases[:1])
+        return phrase.format(**self.values)
 
 
-def converse(graph: Graph, scenario: Scenario, agent_bank: Bank) -> Conversation:
+def converse(graph: Graph, scenario: Scenario, agent_bank: Bank, variety: float = 1.0) -> Conversation:
     """Play a scenario with the scripted user and the scripted agent.
 
-    The agent's phrases come from `agent_bank`; the user's from the scenario's own part.
+    The agent's phrases come from `agent_bank`: a share `variety` is drawn from the whole of a bank, the others
+    are its first phrase. The user's come from the scenario's own part.
     Raises AssertionError when the conversation ends elsewhere than the scenario says.
     """
-    user, agent = ScriptedUser(graph, scenario), ScriptedAgent(graph, scenario.seed, agent_bank)
+    user, agent = ScriptedUser(graph, scenario), ScriptedAgent(graph, scenario.seed, agent_bank, variety)
     messages = [Message(role="system", content=graph.system)]
     steps: list[tuple[str, ...]] = [()]
     calls: Counter[str] = Counter()

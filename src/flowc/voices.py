@@ -16,19 +16,40 @@ _OPENERS = {
     "chatty": (
         "Hi there!", "Oh, good question.", "Let me see.", "Thanks for asking!", "Right, so.", "Sure thing.",
         "Ah yes.", "Hmm, well.", "Okay, lovely.", "Good to hear from you.", "Well, let me think.", "Oh nice.",
+        "Great, thanks.", "Oh, that is easy.", "Let me have a look.", "Good, good.", "Thank you, you are kind.",
+        "Hello again!", "Okay, so here we go.", "Oh dear, let me think.", "How exciting!", "Wonderful.", "Ha, all right.",
+        "You know what?", "I was hoping you would ask.", "Now let me remember.", "Well, as I told my husband,",
+        "Yes yes, of course.", "Oh, you will like this.", "I have my notes right here.", "Bear with me a second.",
+        "So glad you are here.", "Good day to you.", "Alright, my friend.", "To be honest with you,", "Just a moment.",
+        "As far as I know,", "I talked about it at dinner yesterday.", "Let me put my glasses on.", "Isn't this fun?",
     ),
     "impatient": (
         "Look,", "Quickly please:", "I am in a hurry.", "Short on time here.", "Come on,", "Let us be quick.",
-        "I have a meeting in five.", "Fast please.", "No time to waste.", "Just get on with it:",
+        "I have a meeting in five.", "Fast please.", "No time to waste.", "Just get on with it:", "Right, fast:",
+        "I do not have all day.", "Listen,", "As I said,", "Okay okay.", "My taxi is waiting.", "Hurry,", "Keep it short:",
+        "I need to leave soon.", "Again?", "So many questions.", "Fine.", "I have two minutes.", "Skip the small talk.",
     ),
 }  # fmt: skip
 _CLOSERS = {
     "chatty": (
         "Thanks so much!", "I am really looking forward to it.", "You are very helpful.", "Hope that helps!",
         "It is for a special occasion.", "My sister told me about you.", "What a day it has been.",
-        "I have been planning this for ages.", "Thank you kindly.", "That would be great.",
+        "I have been planning this for ages.", "Thank you kindly.", "That would be great.", "I can hardly wait.",
+        "It has been a long week.", "We talked about it all weekend.", "You are doing a fine job.", "This is so exciting.",
+        "My friends are all jealous.", "I hope that is all right.", "I am so happy about this.", "Isn't that lovely?",
+        "I found you on the internet.", "My neighbour said that you are good.", "Thank you for your patience.",
+        "Oh, it will be so nice.", "I have told everybody.", "Well, that is life.", "You made my day.", "How are you, by the way?",
+        "I hope your day is going well.", "We have waited so long for this.", "It is the talk of the family.",
+        "I should have asked you sooner.", "Goodness, time flies.", "I am all ears.", "That is all that I know.",
+        "Just so you know.", "I wrote it all down.", "Nice talking to you.", "It was my wife's idea.", "We need it after this year.",
+        "I am a bit nervous.",
     ),
-    "impatient": ("Hurry up.", "Next.", "Make it quick.", "What else?", "Go on.", "Can we move on?"),
+    "impatient": (
+        "Hurry up.", "Next.", "Make it quick.", "What else?", "Go on.", "Can we move on?", "Next question.", "And now?",
+        "Is that all?", "Are we done?", "Come on now.", "Quick, please.", "How long does this take?", "I am waiting.",
+        "Time is money.", "Let us get this over with.", "What now?", "Keep going.", "That is all you need, right?", "Faster, please.",
+        "Anything else?", "I have to run.", "Please do not take long.", "Well?",
+    ),
 }  # fmt: skip
 _CONFUSED = (
     "Sorry, what do you need from me?", "I did not get that.", "What do you mean?", "I am not sure what you want.",
