@@ -37,28 +37,28 @@ to Zürich,  on 12
 please<|im_end|>
 <|im_start|>assistant
 One moment.<tool_call>
-{"name": "search", "arguments": {"city": "Zürich", "date": "12 May"}}
+{"name": "search", "arguments": {"city": " Zürich", "date": " 12 May"}}
 </tool_call><tool_call>
 {"name": "weather", "arguments": {}}
 </tool_call><|im_end|>
 <|im_start|>tool
-{"price": "99"}<|im_end|>
+{"price": " 99"}<|im_end|>
 <|im_start|>assistant
 It costs 99.<|im_end|>
 <|im_start|>user
 ok<|im_end|>
 <|im_start|>assistant
 <tool_call>
-{"name": "book", "arguments": {"say": "a \\"b\\" <c>"}}
+{"name": "book", "arguments": {"say": " a \\"b\\" <c>"}}
 </tool_call><|im_end|>
 """
 TARGETS = [
     "Hello! Where to?<|im_end|>",
-    'One moment.<tool_call>\n{"name": "search", "arguments": {"city": "Zürich", "date": "12 May"}}\n'
+    'One moment.<tool_call>\n{"name": "search", "arguments": {"city": " Zürich", "date": " 12 May"}}\n'
     "</tool_call>"
     '<tool_call>\n{"name": "weather", "arguments": {}}\n</tool_call><|im_end|>',
     "It costs 99.<|im_end|>",
-    '<tool_call>\n{"name": "book", "arguments": {"say": "a \\"b\\" <c>"}}\n</tool_call><|im_end|>',
+    '<tool_call>\n{"name": "book", "arguments": {"say": " a \\"b\\" <c>"}}\n</tool_call><|im_end|>',
 ]
 
 
@@ -82,6 +82,16 @@ def tokenizer() -> PreTrainedTokenizerFast:
     tokenizer = make_tiny()[1]
     tokenizer.chat_template = CHAT_TEMPLATE
     return tokenizer
+
+
+def test_a_value_has_the_same_text_whether_or_not_it_comes_with_its_space(tokenizer: PreTrainedTokenizerFast) -> None:
+    def rendered(city: str) -> str:
+        call = ToolCall(name="search", arguments={"city": city})
+        result = Message(role="tool", content=json.dumps({"city": city, "rooms": 2}))
+        return render(tokenizer, [Message(role="assistant", tool_calls=(call,)), result], generation_prompt=False)
+
+    assert rendered("Rome") == rendered(" Rome")
+    assert '{"city": " Rome"}' in rendered("Rome") and '{"city": " Rome", "rooms": 2}' in rendered("Rome")
 
 
 def supervised(tokenizer: PreTrainedTokenizerFast, ids: list[int], mask: list[int]) -> list[str]:

@@ -103,7 +103,7 @@ def test_sampling_is_always_sent_and_absent_tools_are_not(script: Script) -> Non
 
 
 def test_tool_calls_keep_their_order_and_become_strings(script: Script) -> None:
-    arguments = '{"to": "Rome", "from": "Oslo", "seats": 2}'
+    arguments = '{"to": "Rome", "from": " Oslo", "seats": 2}'
     script.replies = [reply({"content": None, "tool_calls": [call("search", arguments)]}, "tool_calls")]
     got = ask(script, TOOLS)
     expected = ToolCall(name="search", arguments={"to": "Rome", "from": "Oslo", "seats": "2"})

@@ -22,15 +22,19 @@ END_OF_TEXT = "<|endoftext|>"
 
 # Every newline stands inside an expression, so trim_blocks and lstrip_blocks of the host cannot change it.
 # Arguments arrive as a mapping (vLLM parses them) or as JSON text; both render to the same bytes.
+# In the JSON of calls and results a space stands before each text value: with it a word has the tokens that it has
+# in a sentence, so that copying is copying (docs/decisions/0004). The client takes the spaces off.
+_SPACED = """| replace('": " ', '": "') | replace('": "', '": " ')"""
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
     "{{ '<|im_start|>' + message['role'] + '\\n' }}"
-    "{% if message['content'] %}{{ message['content'] }}{% endif %}"
+    "{% if message['content'] and message['role'] == 'tool' %}{{ message['content'] " + _SPACED + " }}"
+    "{% elif message['content'] %}{{ message['content'] }}{% endif %}"
     "{% for call in message['tool_calls'] or [] %}"
     "{% set function = call['function'] %}"
     "{% set arguments = function['arguments'] %}"
     "{{ '<tool_call>\\n{\"name\": ' + (function['name'] | tojson) + ', \"arguments\": ' }}"
-    "{{ arguments if arguments is string else (arguments | tojson) }}"
+    "{{ (arguments if arguments is string else (arguments | tojson)) " + _SPACED + " }}"
     "{{ '}\\n</tool_call>' }}"
     "{% endfor %}"
     "{{ '<|im_end|>\\n' }}"

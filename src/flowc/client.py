@@ -126,7 +126,10 @@ def read(response: ChatCompletion) -> Completion:
 
 
 def _parse(name: str, arguments: str) -> ToolCall | None:
-    """Read a call; values that are not strings become their JSON text, since ours are all strings."""
+    """Read a call; values that are not strings become their JSON text, since ours are all strings.
+
+    The space that the chat template puts before a value is taken off.
+    """
     try:
         values = json.loads(arguments)
     except json.JSONDecodeError:
@@ -135,5 +138,5 @@ def _parse(name: str, arguments: str) -> ToolCall | None:
         return None
     return ToolCall(
         name=name,
-        arguments={k: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for k, v in values.items()},
+        arguments={k: v.strip() if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for k, v in values.items()},
     )

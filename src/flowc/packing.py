@@ -23,7 +23,8 @@ from transformers import AttentionInterface
 from flowc.records import UserError
 
 ATTENTION = "flowc_packed"
-_POOL = 8  # batches that are sorted by length together; more would make neighbouring steps alike
+_ROWS = 128  # of logits turned into probabilities at a time: 25 MB at a vocabulary of 49,152
+_POOL = 16  # batches that are sorted by length together; more would make neighbouring steps alike
 
 
 class Tokens(NamedTuple):
@@ -210,7 +211,37 @@ class PackedLoss(nn.Module):
             input_ids=batch.ids, position_ids=batch.positions, use_cache=False, segments=batch.segments
         ).last_hidden_state
         logits = self.lm.lm_head(hidden[0].index_select(0, batch.places))
-        return functional.cross_entropy(logits.float(), batch.labels, reduction="sum")
+        loss: torch.Tensor = _CrossEntropy.apply(logits, batch.labels)
+        return loss
+
+
+class _CrossEntropy(torch.autograd.Function):
+    """Sum of the cross entropy, in fp32, over logits [n, vocabulary] and labels [n]; the logits become the gradient.
+
+    Torch's own keeps four tensors of this size, two in fp32: at 950 positions 0.75 GB, new to the process at every
+    step. Here it is the logits and a few rows at a time.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Sum over blocks of rows, and overwrite each block with its gradient where one is wanted."""
+        loss = torch.zeros((), dtype=torch.float32, device=logits.device)
+        for block, wanted in zip(logits.split(_ROWS), labels.split(_ROWS), strict=True):
+            scores = functional.log_softmax(block, -1, dtype=torch.float32)
+            loss -= scores.gather(1, wanted[:, None]).sum()
+            if ctx.needs_input_grad[0]:
+                gradient = scores.exp_()
+                gradient[torch.arange(len(wanted), device=wanted.device), wanted] -= 1
+                block.copy_(gradient)
+        ctx.gradient = logits
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
+        """Scale the gradient, in place."""
+        out: torch.Tensor = ctx.gradient
+        del ctx.gradient
+        return out.mul_(gradients[0]), None
 
 
 def _attention(
