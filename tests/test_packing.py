@@ -89,4 +89,6 @@ def test_plain_and_fused_attention_agree() -> None:
     torch.manual_seed(5)
     for n, m in ((5, 5), (3, 8)):
         query, key, value = torch.randn(4, n, 16), torch.randn(2, m, 16), torch.randn(2, m, 16)
-        assert torch.allclose(plain_attention(query, key, value, 0.3), fused_attention(query, key, value, 0.3), atol=1e-6)
+        assert torch.allclose(
+            plain_attention(query, key, value, 0.3), fused_attention(query, key, value, 0.3), atol=1e-6
+        )

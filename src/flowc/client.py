@@ -138,5 +138,7 @@ def _parse(name: str, arguments: str) -> ToolCall | None:
         return None
     return ToolCall(
         name=name,
-        arguments={k: v.strip() if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for k, v in values.items()},
+        arguments={
+            k: v.strip() if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for k, v in values.items()
+        },
     )

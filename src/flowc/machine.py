@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import time
 from pathlib import Path
@@ -66,6 +67,13 @@ def matrix_peak(device: torch.device, dtype: torch.dtype, seconds: float = 1.5) 
             torch.cuda.synchronize(device)
         best = max(best, 4 * 2 * n**3 / (time.perf_counter() - start))
     return best
+
+
+def give_back_memory() -> None:
+    """Return freed memory to the system where the C library can; it is kept otherwise, to be used again."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def fits_resident(parameters: int, world: int, dtype: torch.dtype) -> bool:

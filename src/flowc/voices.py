@@ -49,6 +49,10 @@ _CLOSERS = {
         "Is that all?", "Are we done?", "Come on now.", "Quick, please.", "How long does this take?", "I am waiting.",
         "Time is money.", "Let us get this over with.", "What now?", "Keep going.", "That is all you need, right?", "Faster, please.",
         "Anything else?", "I have to run.", "Please do not take long.", "Well?",
+        "Get a move on.", "Move along.", "Let us go on.", "Let us move on.", "Next step, please.", "What is next?",
+        "Do you need more?", "Anything more?", "Something else?", "Is there more?", "Done?", "Okay, next.", "And?",
+        "Let us finish this.", "Let us get it done.", "I am running late.", "My train leaves soon.", "Can we speed up?",
+        "Can we hurry?", "Can we go faster?", "Do hurry.", "No more delays, please.", "You heard me.", "There, now go on.",
     ),
 }  # fmt: skip
 _CONFUSED = (

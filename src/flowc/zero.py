@@ -44,7 +44,7 @@ def zero_config(max_grad_norm: float, world: int, parameters: int, precision: Pr
     Resident parameters are gathered once a step, not once a layer, pass and micro-batch.
     """
     resident = fits_resident(parameters, world, DTYPES[precision])
-    bucket = min(parameters + 1, 100_000_000)
+    bucket = min(parameters + 1, 30_000_000)  # one more large buffer on every rank
     return {
         "train_batch_size": world,
         "train_micro_batch_size_per_gpu": 1,
