@@ -261,9 +261,12 @@ def test_two_ranks_learn_what_one_learns_and_a_killed_run_ends_at_the_same_loss(
     assert two["resumed"] == 1
     assert (one["world_size"], two["world_size"]) == (1, 2)
     assert [s for s, _ in one["loss_curve"]] == [s for s, _ in two["loss_curve"]] == list(range(1, 13))
+    assert one["precision"] == two["precision"]
+    # The ranks' sums are rounded in another order, which bf16 (8 bits) shows earlier: 0.003 of losses near 4 seen.
+    rounding = {"fp32": 2e-3, "bf16": 8e-3}[one["precision"]]
     for curve in ("loss_curve", "eval_curve"):
         ours, theirs = ([loss for _, loss in m[curve]] for m in (one, two))
-        assert ours == pytest.approx(theirs, abs=2e-3), curve
+        assert ours == pytest.approx(theirs, abs=rounding), curve
     assert one["tokens"] == two["tokens"] == 2 * sum(len(r.ids) for r in some_tokens(24))
     assert one["supervised_tokens"] == two["supervised_tokens"]
     weights = [AutoModelForCausalLM.from_pretrained(workspace / "out" / name).state_dict() for name in ("one", "two")]

@@ -211,7 +211,7 @@ class PackedLoss(nn.Module):
             input_ids=batch.ids, position_ids=batch.positions, use_cache=False, segments=batch.segments
         ).last_hidden_state
         logits = self.lm.lm_head(hidden[0].index_select(0, batch.places))
-        loss: torch.Tensor = _CrossEntropy.apply(logits, batch.labels)
+        loss: torch.Tensor = _CrossEntropy.apply(logits, batch.labels)  # type: ignore[no-untyped-call]
         return loss
 
 
@@ -226,7 +226,7 @@ class _CrossEntropy(torch.autograd.Function):
     def forward(ctx: Any, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Sum over blocks of rows, and overwrite each block with its gradient where one is wanted."""
         loss = torch.zeros((), dtype=torch.float32, device=logits.device)
-        for block, wanted in zip(logits.split(_ROWS), labels.split(_ROWS), strict=True):
+        for block, wanted in zip(torch.split(logits, _ROWS), torch.split(labels, _ROWS), strict=True):
             scores = functional.log_softmax(block, -1, dtype=torch.float32)
             loss -= scores.gather(1, wanted[:, None]).sum()
             if ctx.needs_input_grad[0]:
