@@ -123,10 +123,19 @@ def test_an_early_ending_is_an_ending(table_tracker: Tracker) -> None:
     assert [t.labels for t in transcript.turns] == [("goodbye",)]
 
 
-def test_an_assistant_that_asks_on_and_on_reaches_the_turn_limit(table_tracker: Tracker) -> None:
+def test_the_user_gives_up_when_the_same_step_comes_a_sixth_time(table_tracker: Tracker) -> None:
     transcript = one(table_tracker, Reciting(said("Welcome! For which day?")))
-    assert transcript.ended == Ended.TURN_LIMIT
-    assert sum(t.message.role == "assistant" for t in transcript.turns) == PARAMS.max_turns
+    assert transcript.ended == Ended.IN_CIRCLES
+    assert sum(t.message.role == "assistant" for t in transcript.turns) == 6
+
+
+def test_an_assistant_that_goes_on_and_on_reaches_the_turn_limit(table_tracker: Tracker) -> None:
+    steps = [said("Welcome! For which day?"), said("How many guests?"), said("Xylophone zebra quartz.")]
+    short = PARAMS.model_copy(update={"max_turns": 4})
+    scenario = next(s for s in SCENARIOS if s.ending == "done")
+    cut = asyncio.run(simulate(GRAPH, [scenario], "x", lambda: Reciting(*(steps * 4)), table_tracker, short))[0]
+    assert cut.ended == Ended.TURN_LIMIT
+    assert sum(t.message.role == "assistant" for t in cut.turns) == 4
 
 
 def test_the_user_gives_up_on_nonsense(table_tracker: Tracker) -> None:

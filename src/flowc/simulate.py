@@ -20,6 +20,7 @@ from flowc.transcripts import Ended, Tokens, Transcript, Turn
 from flowc.user import ScriptedUser
 
 _CONFUSIONS = 3  # a person gives up after as many replies that make no sense
+_VISITS = 5  # of one step, with asides and both rounds of its loops; at the sixth a person gives up
 _TOOL_CALLS = 3  # in a row; no procedure needs more than one
 
 
@@ -97,6 +98,7 @@ async def converse(
     turns: list[Turn] = []
     tokens = Tokens()
     calls: Counter[str] = Counter()
+    visits: Counter[str] = Counter()
     confused = in_a_row = 0
 
     def end(why: Ended) -> Transcript:
@@ -135,6 +137,9 @@ async def converse(
         turns.append(Turn(message=message, labels=(node,) if node else ()))
         if node and graph.nodes[node].terminal:
             return end(Ended.TERMINAL)
+        visits[node or ""] += 1
+        if node and visits[node] > _VISITS:
+            return end(Ended.IN_CIRCLES)
         turn = user.reply(node)
         confused = confused + 1 if turn.labels[0] == "confused" else 0
         if confused >= _CONFUSIONS:

@@ -18,6 +18,8 @@ class Ended(StrEnum):
     """Neither side came to an end within the allowed number of assistant messages."""
     NOT_UNDERSTOOD = "not_understood"
     """The user could not tell, several times running, what the assistant wanted."""
+    IN_CIRCLES = "in_circles"
+    """The assistant came back to the same step once too often, and the user gave up."""
     TOOL_LOOP = "tool_loop"
     """The assistant called tools again and again without speaking."""
     EMPTY_REPLY = "empty_reply"
