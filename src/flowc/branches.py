@@ -141,8 +141,8 @@ def _interrupted(graph: Graph, trunk: Scenario, turn: _Turn, rng: Random) -> Ite
         yield _Option(turn, "", Step(node=turn.state.node, interrupt=rng.choice(leaving)))
 
 
-# Ten branches take one each. With a fifth of them interruptions the model expected a goodbye everywhere, with an
-# eighth it overheard some: turns in which the user answers have to stay far more frequent.
+# Ten branches take one each, and a trunk with fewer leaves out the last. Interruptions stand late: with as many as of
+# each other kind the model ended conversations that went on, with half as many it overheard some who wanted to stop.
 _KINDS = (
     _other_edges, _volunteered, _aside, _corrected, _interrupted, _volunteered, _aside, _corrected, _other_edges,
     _interrupted,
