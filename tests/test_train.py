@@ -262,8 +262,8 @@ def test_two_ranks_learn_what_one_learns_and_a_killed_run_ends_at_the_same_loss(
     assert (one["world_size"], two["world_size"]) == (1, 2)
     assert [s for s, _ in one["loss_curve"]] == [s for s, _ in two["loss_curve"]] == list(range(1, 13))
     assert one["precision"] == two["precision"]
-    # The ranks' sums are rounded in another order, which bf16 (8 bits) shows earlier: 0.003 of losses near 4 seen.
-    rounding = {"fp32": 2e-3, "bf16": 8e-3}[one["precision"]]
+    # In bf16 plain_attention rounds its scores: 0.0028 apart was measured, 0.0005 with the fused kernel before it.
+    rounding = {"fp32": 2e-3, "bf16": 4e-3}[one["precision"]]
     for curve in ("loss_curve", "eval_curve"):
         ours, theirs = ([loss for _, loss in m[curve]] for m in (one, two))
         assert ours == pytest.approx(theirs, abs=rounding), curve
