@@ -25,7 +25,7 @@ CPU_ENVIRONMENT = {
     "GLOO_SOCKET_IFNAME": "lo",
     # Keep what is freed up to 32 MB and take it in huge pages: glibc otherwise has the kernel zero small pages for
     # every tensor, a fifth of a step's time (234 against 296 tokens/s a thread, Zen 5). Larger tensors go back at
-    # once, and all threads share one arena: keeping everything in an arena each took 11 GB a rank instead of 4.
+    # once, and all threads share one arena: with everything kept two ranks grew to 22 GB in 150 steps.
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),

@@ -275,8 +275,9 @@ def _attention(
 def plain_attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float) -> torch.Tensor:
     """Attend with matrix products and softmax: query [heads, n, d], key and value [groups, m, d], m >= n.
 
-    Query i sees the first m - n + i + 1 keys. On a processor torch's fused kernel takes four times as long in
-    bf16 (2.6 of 8.5 s a step against 0.6 to 0.9 of 5.2 s, segments of 100 tokens on 500 keys, Zen 5).
+    Query i sees the first m - n + i + 1 keys. On a processor torch's fused kernel takes 2.5 s of a step of 8.5 s in
+    bf16, and the matrix products 0.6 s of 5.2 s (a family of 1,824 tokens in 17 segments, Zen 5). Both are equally
+    far from fp32: 0.02 to 0.04 of the gradient's norm in three families.
     """
     groups, m, d = key.shape
     n = query.shape[1]

@@ -137,9 +137,10 @@ async def converse(
         turns.append(Turn(message=message, labels=(node,) if node else ()))
         if node and graph.nodes[node].terminal:
             return end(Ended.TERMINAL)
-        visits[node or ""] += 1
-        if node and visits[node] > _VISITS:
-            return end(Ended.IN_CIRCLES)
+        if node:
+            visits[node] += 1
+            if visits[node] > _VISITS:
+                return end(Ended.IN_CIRCLES)
         turn = user.reply(node)
         confused = confused + 1 if turn.labels[0] == "confused" else 0
         if confused >= _CONFUSIONS:

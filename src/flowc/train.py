@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -70,6 +70,8 @@ class TrainParams(Record):
     """Of AdamW, on matrices only."""
     max_grad_norm: float = Field(gt=0)
     """Gradients are clipped to this norm."""
+    precision: Literal["auto", "bf16", "fp32"]
+    """Number format of weights and arithmetic; auto takes bf16 where the device multiplies it natively."""
     evals: int = Field(ge=1)
     """Evaluations, evenly spaced, the last one at the end; the model with the lowest loss is kept."""
     eval_conversations: int = Field(ge=1)
@@ -141,7 +143,8 @@ def train(job: Job, params: TrainParams, seed: int) -> None:
     """
     started = time.perf_counter()
     device = join_group()
-    rank, world, precision = dist.get_rank(), dist.get_world_size(), fast_precision()
+    rank, world = dist.get_rank(), dist.get_world_size()
+    precision = fast_precision() if params.precision == "auto" else params.precision
     torch.manual_seed(seed)
 
     inputs = read_inputs(job, params)
