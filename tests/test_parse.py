@@ -244,6 +244,12 @@ MISTAKES = {
         "  place:",
         "slot 'place' has values and code; give exactly one of values, join, date, number, code, share_of",
     ),
+    "nothing to invent from": (
+        "source: tool, share_of: budget, low: 0.1, high: 0.5, format",
+        "invent: 0.5, source: tool, share_of: budget, low: 0.1, high: 0.5, format",
+        "  deposit:",
+        "slot 'deposit' has no pool to invent from; give `values` or `join` four or more values, or take `invent` out",
+    ),
     "no generator": (
         "source: tool, share_of: budget, low: 0.1, high: 0.5, format",
         "source: tool, low: 0.1, high: 0.5, format",

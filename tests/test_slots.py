@@ -54,6 +54,33 @@ def test_joined_values_take_every_piece_from_its_part() -> None:
         assert family in part(last, "held_out")
 
 
+PLACES = ("Bergen", "Toledo", "New York", "Paris", "Ghent", "Lima", "Quito", "Cape Town", "Oslo", "Riga")
+INVENTING = graph_of(place={"values": PLACES, "invent": 0.5}, name={"join": [PLACES, PLACES], "invent": 1})
+
+
+def test_a_share_of_training_values_is_spliced_from_two_of_the_pool() -> None:
+    drawn = [draw(INVENTING, "place", Random(i), "train", {}) for i in range(2000)]
+    invented = [v for v in drawn if v not in PLACES]
+    assert len(invented) / len(drawn) == pytest.approx(0.5, abs=0.04)
+    train = part(PLACES, "train")
+    heads = {w[: (len(w) + 1) // 2] for v in train for w in [max(v.split(), key=len)]}
+    tails = {w[len(w) // 2 :].lower() for v in train for w in [max(v.split(), key=len)]}
+    for value in set(invented):
+        assert any(h + t in value for h in heads for t in tails), value
+    assert set(drawn) - set(invented) == set(train)
+
+
+def test_each_piece_of_a_joined_value_is_invented_by_itself() -> None:
+    for i in range(50):
+        value = draw(INVENTING, "name", Random(i), "train", {})
+        assert not any(value.startswith(f"{p} ") or value.endswith(f" {p}") for p in PLACES), value
+
+
+def test_held_out_values_are_never_invented() -> None:
+    drawn = {draw(INVENTING, "place", Random(i), "held_out", {}) for i in range(500)}
+    assert drawn == set(part(PLACES, "held_out"))
+
+
 def test_the_same_seed_draws_the_same_value() -> None:
     for name in ("origin", "name", "day", "budget", "code"):
         assert draw(GRAPH, name, Random(7), "train", {}) == draw(GRAPH, name, Random(7), "train", {})

@@ -76,6 +76,16 @@ def test_a_correction_is_acknowledged_with_the_new_value(table: Graph) -> None:
     assert any(text.startswith(n.format(day="2027-04-01")) for n in table.slots["day"].noted)
 
 
+def test_a_correction_that_a_call_passes_on_needs_no_further_word(table: Graph) -> None:
+    agent = ScriptedAgent(table, 1, "train")
+    agent.hear(UserTurn("", ("edge:ask_day.day",), {"day": "2027-03-05"}))
+    agent.hear(UserTurn("", ("edge:ask_guests.guests",), {"guests": "four"}))
+    agent.hear(UserTurn("", ("edge:ask_budget.budget", "correction:day"), {"budget": "$90", "day": "2027-04-01"}))
+    agent.returned("found", {"deposit": "$40", "place": "Old Mill"})
+    said = {p.format(**agent.values) for p in table.nodes["offer"].say}
+    assert agent.speak()[0] in said
+
+
 def test_a_request_for_a_person_is_obeyed_at_once(table: Graph) -> None:
     agent = ScriptedAgent(table, 1, "train")
     agent.hear(UserTurn("", ("interrupt:human",), {}))

@@ -14,6 +14,7 @@ import torch
 from flowc.records import UserError
 
 Precision = Literal["bf16", "fp32"]
+_MOST_HELD = 9 * 2**30
 DTYPES: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp32": torch.float32}
 
 
@@ -69,10 +70,14 @@ def matrix_peak(device: torch.device, dtype: torch.dtype, seconds: float = 1.5) 
     return best
 
 
-def give_back_memory() -> None:
-    """Return freed memory to the system where the C library can; it is kept otherwise, to be used again."""
+def give_back_memory(world: int) -> None:
+    """Return freed memory to the system where the C library can, once all ranks hold more than 9 GiB.
+
+    Kept memory is faster (a forward pass after giving it back took 3 instead of 1.6 s), but tensors of unlike sizes
+    leave holes: two ranks that never gave back grew from 9 to 22 GB in 150 steps.
+    """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
+    if trim is not None and psutil.Process().memory_info().rss * world > _MOST_HELD:
         trim(0)
 
 

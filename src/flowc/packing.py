@@ -283,8 +283,9 @@ def plain_attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor,
     n = query.shape[1]
     stacked = (query * scale).reshape(groups, -1, d)  # the heads of a group share its keys
     scores = torch.bmm(stacked, key.transpose(1, 2)).view(groups, -1, n, m)
-    hidden = torch.ones(n, m, dtype=torch.bool, device=query.device).triu(m - n + 1)
-    weights = scores.masked_fill_(hidden, float("-inf")).softmax(-1)  # summed in fp32, kept in the model's type
+    hidden = torch.full((n, n), float("-inf"), dtype=query.dtype, device=query.device).triu(1)
+    scores[..., m - n :] += hidden  # the shared beginning is seen by all; adding is faster than filling by a mask
+    weights = scores.softmax(-1)  # summed in fp32, kept in the model's type
     return torch.bmm(weights.view(groups, -1, m), value).view(query.shape)
 
 

@@ -150,6 +150,9 @@ def _check_slot(graph: Graph, name: str, slot: Slot, fail: Fail) -> None:
         )
     if slot.code and not set("@#") & set(slot.code):
         fail(("slots", name, "code"), f"code {slot.code!r} never varies; write @ for a letter, # for a digit")
+    if slot.invent and (not (slot.values or slot.join) or min(map(len, slot.join or (slot.values,))) < 4):
+        fail(("slots", name, "invent"), f"slot {name!r} has no pool to invent from; give `values` or `join` four or "
+             "more values, or take `invent` out")  # fmt: skip
     if len(slot.values) == 1:
         fail(("slots", name, "values"), f"slot {name!r} has one value; give at least two, or write it out")
 

@@ -63,14 +63,31 @@ def number_in(text: str) -> int:
 
 def _draw_once(slot: Slot, rng: Random, bank: Bank) -> str:
     if slot.values:
-        return rng.choice(part(slot.values, bank))
+        return _from_pool(slot.values, slot.invent, rng, bank)
     if slot.join:
-        return " ".join(rng.choice(part(pool, bank)) for pool in slot.join)
+        return " ".join(_from_pool(pool, slot.invent, rng, bank) for pool in slot.join)
     for _ in range(_TRIES):
         value = _write(slot, rng)
         if is_held_out(value) == (bank == "held_out"):
             return value
     raise ValueError(f"a slot's range has no {bank} value; widen it")
+
+
+def _from_pool(pool: tuple[str, ...], invent: float, rng: Random, bank: Bank) -> str:
+    values = part(pool, bank)
+    if bank == "held_out" or len(values) < 2 or not invent or rng.random() >= invent:
+        return rng.choice(values)
+    for _ in range(_TRIES):
+        value = _splice(*rng.sample(values, k=2))
+        if value not in pool:
+            return value
+    raise ValueError(f"nothing new can be spliced from a pool with {pool[0]!r}; set `invent` to 0")
+
+
+def _splice(value: str, other: str) -> str:
+    """Replace the second half of the value's longest word by that of the other's: Bergen and Toledo, Berledo."""
+    word, donor = (max(v.split(), key=len) for v in (value, other))
+    return value.replace(word, word[: (len(word) + 1) // 2] + donor[len(donor) // 2 :].lower(), 1)
 
 
 def _write(slot: Slot, rng: Random) -> str:

@@ -22,6 +22,7 @@ class ScriptedAgent:
         self._graph, self._rng, self._bank, self._variety = graph, Random(f"{seed}:agent"), bank, variety
         self.state: State = begin(graph)
         self.values: dict[str, str] = {}
+        self._corrected: list[str] = []
         self._prefix: list[str] = []
         self._again = False
 
@@ -31,10 +32,7 @@ class ScriptedAgent:
         self._prefix, self._again = [], False
         label, name = turn.labels[0].split(":")
         told = frozenset(turn.gives)
-        for extra in turn.labels[1:]:
-            kind, slot = extra.split(":")
-            if kind == "correction":
-                self._prefix.append(self._fill(self._graph.slots[slot].noted))
+        self._corrected = [slot for kind, slot in (x.split(":") for x in turn.labels[1:]) if kind == "correction"]
         if label == "edge":
             node, edge = name.split(".")
             self.state = follow(self._graph, self.state, edge_of(self._graph, node, edge), told)
@@ -50,7 +48,9 @@ class ScriptedAgent:
                 self._again = True
 
     def returned(self, outcome: str, values: dict[str, str]) -> None:
-        """Take in a tool's result and move."""
+        """Take in a tool's result and move; a correction that the call passed on needs no further word."""
+        passed = self._graph.tools[self._graph.nodes[self.state.node].calls or ""].arguments.values()
+        self._corrected = [slot for slot in self._corrected if slot not in passed]
         self.values |= values
         edge = outcome_edge(self._graph, self.state.node, outcome)
         self.state = follow(self._graph, self.state, edge, frozenset(values))
@@ -60,7 +60,8 @@ class ScriptedAgent:
 
         Nodes that ask nothing and do not end are spoken in one breath with the next.
         """
-        texts, names = list(self._prefix), []
+        texts = [self._fill(self._graph.slots[slot].noted) for slot in self._corrected] + self._prefix
+        names = []
         while True:
             node = self._graph.nodes[self.state.node]
             names.append(self.state.node)

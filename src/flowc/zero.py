@@ -15,6 +15,7 @@ import transformers
 from transformers import AutoModelForCausalLM
 from transformers.integrations import HfDeepSpeedConfig
 
+from flowc.lean import make_lean
 from flowc.machine import DTYPES, Precision, fits_resident
 from flowc.packing import ATTENTION, PackedLoss
 
@@ -78,6 +79,7 @@ def make_engine(
     keep = HfDeepSpeedConfig(settings)  # from_pretrained partitions while it loads as long as this lives
     model = AutoModelForCausalLM.from_pretrained(base, dtype=DTYPES[precision], attn_implementation=ATTENTION)
     del keep
+    make_lean(model)
     module = PackedLoss(model)
     groups: dict[bool, list[torch.nn.Parameter]] = {True: [], False: []}
     for p in module.parameters():
