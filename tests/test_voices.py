@@ -51,7 +51,7 @@ def test_a_closer_follows_a_full_stop() -> None:
 @pytest.mark.parametrize("persona", ["chatty", "impatient"])
 def test_held_out_chatter_is_never_heard_in_training(persona: str) -> None:
     def heard(bank: Bank) -> set[str]:
-        said = {speak("@", persona, Random(seed), bank) for seed in range(400)}
+        said = {speak("@", persona, Random(seed), bank) for seed in range(2000)}
         return {piece for s in said for piece in s.replace("@.", "@").split("@") if piece.strip()}
 
     assert heard("train") & heard("held_out") == set()

@@ -23,6 +23,11 @@ _OPENERS = {
         "I have my notes right here.", "Bear with me a second.", "So glad you are here.", "Good day to you.",
         "Alright, my friend.", "To be honest with you,", "Just a moment.", "As far as I know,",
         "I talked about it at dinner yesterday.", "Let me put my glasses on.", "Isn't this fun?",
+        "Good morning!", "Good evening!", "Hello, and thank you.", "Okay.", "Well,", "So,", "Oh,", "Oh yes.",
+        "Yes, of course.", "I see.", "Thank you for the quick reply.", "Nice to hear that.", "That is a good point.",
+        "I am glad that you ask.", "We talked about this at home.", "I wrote this down somewhere.",
+        "One second, please.", "I have it right here.", "Right, let me tell you.", "As I told my sister,",
+        "It is a nice day here.", "I am sitting in the garden.", "Thank you so far.", "Very well.",
     ),
     "impatient": (
         "Look,", "Quickly please:", "I am in a hurry.", "Short on time here.", "Come on,", "Let us be quick.",
@@ -30,6 +35,10 @@ _OPENERS = {
         "I do not have all day.", "Listen,", "As I said,", "Okay okay.", "My taxi is waiting.", "Hurry,",
         "Keep it short:", "I need to leave soon.", "Again?", "So many questions.", "Fine.", "I have two minutes.",
         "Skip the small talk.",
+        "Okay, quickly.", "Quick answer:", "As quick as possible, please.", "Please be fast.", "I am in a rush.",
+        "We are in a hurry.", "I am short of time.", "I am busy.", "I am at work, so quickly.", "Let us speed up.",
+        "This takes long.", "Let us go on.", "Next, then.", "Right.", "Okay, next.", "I have little time.",
+        "I must go in a minute.", "One minute left.", "Make it fast.", "Hurry, please.",
     ),
 }  # fmt: skip
 _CLOSERS = {
@@ -46,6 +55,13 @@ _CLOSERS = {
         "I should have asked you sooner.", "Goodness, time flies.", "I am all ears.", "That is all that I know.",
         "Just so you know.", "I wrote it all down.", "Nice talking to you.", "It was my wife's idea.",
         "We need it after this year.", "I am a bit nervous.",
+        "Thank you.", "Thanks.", "Thanks again.", "Thank you for asking.", "That is what we agreed on.",
+        "I am sure about that.", "My family is happy with that.", "I am excited.", "We are so excited.",
+        "It will be a nice break.", "I need a break.", "My friend told me about it.", "I hope the weather is good.",
+        "I asked my wife.", "My children are so happy.", "We talked about it yesterday.",
+        "I have been thinking about it.", "I have checked with my family.", "You are very kind.",
+        "Good that you are here.", "I like this chat.", "It is easier than I thought.", "I am writing from the train.",
+        "I am on my sofa now.", "It is raining here.", "My dog is waiting for his walk.",
     ),
     "impatient": (
         "Hurry up.", "Next.", "Make it quick.", "What else?", "Go on.", "Can we move on?", "Next question.",
@@ -57,6 +73,14 @@ _CLOSERS = {
         "Is there more?", "Done?", "Okay, next.", "And?", "Let us finish this.", "Let us get it done.",
         "I am running late.", "My train leaves soon.", "Can we speed up?", "Can we hurry?", "Can we go faster?",
         "Do hurry.", "No more delays, please.", "You heard me.", "There, now go on.",
+        "Quickly, please.", "Please be quick.", "Please hurry.", "Hurry, please.", "I am in a hurry.",
+        "I am in a rush.", "I have no time.", "I have little time.", "I don't have much time.", "We have no time.",
+        "What else do you need?", "What do you need next?", "What comes next?", "What is the next question?",
+        "Next question, please.", "Please go on.", "Please move on.", "Let us continue.", "Let us go faster.",
+        "Let us keep going.", "Let us be quick.", "Let us finish soon.", "Let us get on with it.",
+        "Let us do this fast.", "Let us speed this up.", "Let us hurry.", "Can you hurry?", "Can we continue?",
+        "Can we finish soon?", "Is this the last question?", "How many more questions?", "I must leave soon.",
+        "I have to go soon.", "I have a call in a minute.", "The meeting starts soon.", "That should be enough.",
     ),
 }  # fmt: skip
 _CONFUSED = (
