@@ -10,12 +10,17 @@ ARGS ?=
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help env params repro test check chat serve
+.PHONY: help env params repro lint import show test check chat serve
 
 help:
 	@echo "make repro               everything: environment, params.yaml, pipeline, report"
 	@echo "make repro ARGS=...      the same with other params, for example ARGS='scale=smoke seed=1'"
 	@echo "make params [ARGS=...]   compose conf/ into params.yaml: python -m scripts.compose ARGS"
+	@echo "make lint [P=procedure]  list what is wrong with procedures: python -m scripts.lint data/procedures [P]"
+	@echo "make import FILE=chart   make a chart an editable procedure, with NAME=, FLOW=, TRUST=1:"
+	@echo "                           python -m scripts.import_chart FILE data/procedures [--name NAME --flow FLOW --trust]"
+	@echo "make show P=procedure    print a procedure's size, draw it as charts/P.mmd and charts/P.svg:"
+	@echo "                           python -m scripts.show data/procedures P --out charts"
 	@echo "make test                all tests: python -m pytest"
 	@echo "make check               ruff format --check . && ruff check . && mypy"
 	@echo "make chat P=procedure    talk to a compiled model:"
@@ -54,6 +59,18 @@ repro: params
 	@sed -n '/<!-- headline -->/,/<!-- \/headline -->/{/<!--/!p;}' reports/report.md
 	@echo
 	@echo "The whole report: reports/report.md"
+
+# P has a default for the other targets; here none means all.
+lint: $(STAMP)
+	@$(BIN)/python -m scripts.lint data/procedures $(if $(filter-out file,$(origin P)),$(P))
+
+import: $(STAMP)
+	@test -n '$(FILE)' || { echo "error: name the chart: make import FILE=path/to/chart.mmd" >&2; exit 1; }
+	@$(BIN)/python -m scripts.import_chart '$(FILE)' data/procedures $(if $(NAME),--name '$(NAME)') \
+	  $(if $(FLOW),--flow '$(FLOW)') $(if $(TRUST),--trust)
+
+show: $(STAMP)
+	@$(BIN)/python -m scripts.show data/procedures $(P) --out charts
 
 test: $(STAMP)
 	@$(BIN)/python -m pytest $(ARGS)

@@ -1,21 +1,30 @@
-"""Parse a procedure into its canonical graph: comments and layout of the source leave no trace in it."""
+"""Read a procedure, or a chart of another tool, into its canonical graph: comments and layout leave no trace in it."""
 
+import sys
 from pathlib import Path
 
-from flowc.parse import parse_procedure
+from flowc.lint import told_of
+from flowc.params import load_value
+from flowc.read_any import origin_of, read_draft
 from flowc.records import UserError, run_stage, stage_parser, write_json
 
 
 def main() -> Path | None:
-    """Read the YAML, validate it, write the graph."""
+    """Read the file, refuse it with its first error, print warnings, write the graph."""
     parser = stage_parser(__doc__)
-    parser.add_argument("procedure", type=Path, help="the procedure, a YAML file")
-    parser.add_argument("--out", type=Path, required=True, help="the graph to write, JSON")
+    parser.add_argument("procedure", type=Path, help="the procedure, in any format that flowc reads")
+    parser.add_argument("--out", type=Path, required=True, help="the graph to write, JSON, named after the procedure")
     args = parser.parse_args()
-    if not args.procedure.exists():
-        raise UserError(f"{args.procedure}: no such file; write it, or take its name out of `procedures`")
-    graph = parse_procedure(args.procedure.read_text(encoding="utf-8"), str(args.procedure))
-    write_json(args.out, graph.model_dump(mode="json"))
+    name = args.out.stem
+    origin = origin_of(load_value("sources", dict), name)
+    draft = read_draft(args.procedure, name, trust=origin.trust, flow=origin.flow)
+    errors, warnings = told_of(draft, str(args.procedure))
+    if errors:
+        more = f" (the first of {len(errors)} errors: `make lint P={name}` lists all)" if len(errors) > 1 else ""
+        raise UserError(errors[0].replace(": error: ", ": ", 1) + more)
+    if warnings:
+        print(*warnings, f"{name}: {len(warnings)} warnings", sep="\n", file=sys.stderr)
+    write_json(args.out, draft.graph.model_dump(mode="json"))
     return args.timing
 
 

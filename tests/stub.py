@@ -10,16 +10,17 @@ import hashlib
 import json
 import os
 import time
+from functools import reduce
 from pathlib import Path
 
 import yaml
 
 
 def content(path: Path) -> bytes:
-    """Give what a dep says; as the real parser, drop comments of a procedure."""
+    """Give what a dep says; as the real parser, drop comments of a procedure or a Mermaid chart."""
     if path.is_dir():
         return b"".join(f.name.encode() + content(f) for f in sorted(path.rglob("*")) if f.is_file())
-    return b"".join(line for line in path.read_bytes().splitlines(True) if not line.startswith(b"#"))
+    return b"".join(line for line in path.read_bytes().splitlines(True) if not line.startswith((b"#", b"%%")))
 
 
 def main() -> None:
@@ -30,7 +31,8 @@ def main() -> None:
     parser.add_argument("--outs", nargs="*", type=Path)
     args = parser.parse_args()
     params = yaml.safe_load(Path("params.yaml").read_text())
-    digest = hashlib.sha256(json.dumps([params[s] for s in args.params]).encode())
+    values = [reduce(lambda found, key: found[key], section.split("."), params) for section in args.params]
+    digest = hashlib.sha256(json.dumps(values).encode())
     for dep in args.deps:
         digest.update(content(dep))
     for out in args.outs:

@@ -15,14 +15,17 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from flowc.read_any import origin_of
 from flowc.records import Record
 from tests.workspace import ROOT, repository_files
 
-PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+PIPELINE = {verb: stage.get("do", stage) for verb, stage in STAGES.items()}  # `do` is the stage of a `foreach`
 VERBS = sorted(p.stem for p in (ROOT / "stages").glob("*.py") if p.stem != "__init__")
 LIBRARY = sorted((ROOT / "src" / "flowc").glob("*.py"))
 WITHOUT_PARAMS = {"parse", "baseline"}  # baseline simulates as `simulate` does
 SHARED = {"serve"}  # sections that several stages read and none is named after
+LISTS = {"sources"}  # what the stages run over
 CONF = ROOT / "conf"
 
 
@@ -101,7 +104,9 @@ def test_a_stage_lists_the_params_that_its_shell_loads(verb: str) -> None:
     ]
     loaded = {n.args[0].value for n in calls if isinstance(n.args[0], ast.Constant)}
     assert len(loaded) == len(calls), "name the section literally"
-    assert sorted(PIPELINE[verb].get("params", [])) == sorted(map(str, loaded))
+    # A stage of a `foreach` depends on its own entry: an edit of another one does not run it.
+    listed = [p.removesuffix(".${key}") for p in PIPELINE[verb].get("params", [])]
+    assert sorted(listed) == sorted(map(str, loaded))
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -117,21 +122,36 @@ def test_a_command_names_its_inputs_and_outputs_and_nothing_else(verb: str) -> N
     assert named == data | outputs
 
 
-def test_the_pipeline_names_nothing_but_what_a_matrix_or_the_base_gives() -> None:
+def test_the_pipeline_names_nothing_but_what_conf_lists_or_the_base_gives() -> None:
     text = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
     assert set(re.findall(r"\$\{(.+?)\}", text)) <= {
+        "sources",
         "procedures",
         "arms",
         "base.name",
+        "key",
+        "item.file",
         "item.procedure",
         "item.arm",
     }
     assert [p for p in composed()["procedures"] if p in text] == []
 
 
+def test_the_procedures_are_the_names_of_the_sources() -> None:
+    more = composed("+sources.claims={file: claims.mmd}")
+    assert more["procedures"] == [*composed()["procedures"], "claims"]
+    assert list(more["sources"]) == more["procedures"]
+
+
+def test_every_source_is_a_file() -> None:
+    sources = composed()["sources"]
+    files = [origin_of(sources, name).file for name in sources]
+    assert files and [f for f in files if not (ROOT / "data" / "procedures" / f).is_file()] == []
+
+
 def test_one_word_names_a_stage_in_six_places() -> None:
     with_params = sorted(set(VERBS) - WITHOUT_PARAMS)
-    sections = sorted(k for k, v in composed().items() if isinstance(v, dict) and k not in SHARED)
+    sections = sorted(k for k, v in composed().items() if isinstance(v, dict) and k not in SHARED | LISTS)
     groups = sorted(p.name for p in CONF.iterdir() if p.is_dir() and p.name not in {"scale", *SHARED})
     assert sorted(PIPELINE) == VERBS
     assert sections == with_params

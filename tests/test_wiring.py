@@ -19,7 +19,7 @@ SWEEP = "base=smollm2-135m-6l,smollm2-135m-12l"
 
 
 class Wired(Workspace):
-    """A settled pipeline of stubs over two procedures, travel_booking and zoom_support."""
+    """A settled pipeline of stubs over two procedures, travel_booking (YAML) and zoom_support (a Mermaid chart)."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -43,6 +43,12 @@ class Wired(Workspace):
         assert old in text, f"{file} has no {old!r}"
         path.write_text(text.replace(old, new, 1))
 
+    def add(self, name: str, step: str) -> None:
+        """Put a chart among the procedures and list it."""
+        chart = f"flowchart TD\n  A[{step}] --> B([Done])\n"
+        (self.folder / f"data/procedures/{name}.mmd").write_text(chart)
+        self.edit("conf/config.yaml", "\nsources:", f"\nsources:\n  {name}: {{file: {name}.mmd}}")
+
     def compose(self, *overrides: str) -> None:
         """Compose params.yaml as `make params` does."""
         self.run("python", "-m", "scripts.compose", *overrides)
@@ -60,7 +66,8 @@ def of_both(*verbs: str) -> set[str]:
 
 def put_stubs(folder: Path) -> None:
     pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())
-    for verb, stage in pipeline["stages"].items():
+    for verb, entry in pipeline["stages"].items():
+        stage = entry.get("do", entry)
         # DVC reads and writes the whole dvc.lock for every stage, slowly. That all code is listed is held by
         # test_pipeline.py; here a stage's own two files do, which makes this test four times as fast.
         own = (f"stages/{verb}.py", f"src/flowc/{verb}.py")
@@ -78,9 +85,7 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wiring") / "repository"
     workspace = Wired(copy_repository(folder).folder)
     shutil.rmtree(folder / "reports", ignore_errors=True)
-    procedures = folder / "data" / "procedures"
-    shutil.copy(procedures / "travel_booking.yaml", procedures / "zoom_support.yaml")
-    workspace.edit("conf/config.yaml", "[travel_booking]", "[travel_booking, zoom_support]")
+    workspace.add("zoom_support", "Start zoom")
     workspace.edit("conf/config.yaml", "arms: [floor, in_context, orchestrated]", "arms: [floor]")
     workspace.compose()
     put_stubs(folder)
@@ -101,14 +106,29 @@ def test_a_second_run_runs_nothing_and_leaves_git_clean(pipeline: Wired) -> None
 
 
 def test_editing_a_procedure_runs_its_own_stages_and_the_report(pipeline: Wired) -> None:
-    pipeline.edit("data/procedures/zoom_support.yaml", "title: ", "title: Another ")
+    pipeline.edit("data/procedures/zoom_support.mmd", "Start zoom", "Restart zoom")
     assert pipeline.repro() == of("zoom_support", *PER_PROCEDURE) | {"report"}
 
 
 def test_a_comment_in_a_procedure_runs_parse_alone(pipeline: Wired) -> None:
-    path = pipeline.folder / "data/procedures/zoom_support.yaml"
-    path.write_text("# A comment.\n" + path.read_text())
-    assert pipeline.repro() == of("zoom_support", "parse")
+    for procedure, file, comment in (
+        ("zoom_support", "zoom_support.mmd", "%%"),
+        ("travel_booking", "travel_booking.yaml", "#"),
+    ):
+        path = pipeline.folder / "data/procedures" / file
+        path.write_text(f"{comment} A comment.\n{path.read_text()}")
+        assert pipeline.repro() == of(procedure, "parse")
+
+
+def test_adding_a_procedure_runs_its_own_stages_and_the_report(pipeline: Wired) -> None:
+    pipeline.add("claims", "Ask for the claim")
+    pipeline.compose()
+    assert pipeline.repro() == of("claims", *PER_PROCEDURE) | {"report"}
+
+
+def test_another_way_of_reading_a_source_runs_its_procedure_alone(pipeline: Wired) -> None:
+    pipeline.compose("+sources.zoom_support.trust=true")
+    assert pipeline.repro() == of("zoom_support", *PER_PROCEDURE) | {"report"}
 
 
 @pytest.mark.parametrize("change", ["code", "param"])
@@ -135,7 +155,7 @@ def test_another_arm_runs_itself_and_what_judges_it(pipeline: Wired) -> None:
 
 
 def test_taking_a_procedure_out_runs_the_report_alone(pipeline: Wired) -> None:
-    pipeline.compose("procedures=[travel_booking]")
+    pipeline.compose("~sources.zoom_support")
     assert pipeline.repro() == {"report"}
 
 

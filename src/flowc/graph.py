@@ -88,7 +88,7 @@ class Slot(Record):
     low: float = 0.5
     high: float = 1.0
     format: NumberFormat = "{n}"
-    invent: float = Field(0, ge=0, le=1)
+    invent: float = Field(default=0, ge=0, le=1)
     """Share of training values that are spliced from two of the pool: names that nobody can know by heart."""
     mention: tuple[str, ...] = ()
     """Clauses with which a user volunteers the slot before being asked."""

@@ -1,4 +1,4 @@
-"""A Graph as a Mermaid flowchart, with how often each node and edge was visited.
+"""A Graph as a Mermaid flowchart, with how often each node and edge was visited, if that is known.
 
 Shapes are roles (rounded: the assistant speaks, double-edged: a tool is called); colours mark hubs and
 endings.
@@ -33,36 +33,40 @@ LEGEND = (
 
 def flowchart(
     graph: Graph,
-    node_visits: Mapping[str, int],
-    edge_visits: Mapping[str, int],
-    interrupt_visits: Mapping[str, int],
+    node_visits: Mapping[str, int] | None = None,
+    edge_visits: Mapping[str, int] | None = None,
+    interrupt_visits: Mapping[str, int] | None = None,
 ) -> str:
-    """Draw the graph; visits are keyed `node`, `node.edge` and by interrupt; no entry is 0."""
+    """Draw the graph; visits are keyed `node`, `node.edge` and by interrupt; no entry is 0, None draws no numbers."""
     names = [*breadth_first(graph), *sorted(set(graph.nodes) - set(breadth_first(graph)))]
     # Names such as "end" are words of Mermaid's grammar: ids are our own.
     ids = {name: f"n{i}" for i, name in enumerate(names)}
     lines = ["flowchart TD", f'    start((" ")) --> {ids[graph.start]}']
     idle = []
     for name in names:
-        visits = node_visits.get(name, 0)
-        label = f"{_escape(name)}<br/>{visits}"
+        visits = _visits(node_visits, name)
+        label = "<br/>".join([_escape(name), *([] if visits is None else [str(visits)])])
         lines.append(f"    {ids[name]}{_shape(graph.nodes[name], label)}:::{_class(graph.nodes[name])}")
-        idle += [] if visits else [f"    style {ids[name]} stroke-dasharray:4 3"]
+        idle += [f"    style {ids[name]} stroke-dasharray:4 3"] if visits == 0 else []
     arrows = 1  # the one from the start
     for name in names:
         for edge in graph.nodes[name].edges:
-            visits = edge_visits.get(f"{name}.{edge.id}", 0)
+            visits = _visits(edge_visits, f"{name}.{edge.id}")
             label = _label(edge.when or edge.outcome or edge.id, visits)
             lines.append(f'    {ids[name]} -->|"{label}"| {ids[edge.to]}')
-            idle += [] if visits else [f"    linkStyle {arrows} stroke-dasharray:4 3"]
+            idle += [f"    linkStyle {arrows} stroke-dasharray:4 3"] if visits == 0 else []
             arrows += 1
     # Unconnected: arrows from here push the labels of the hubs' arrows upon one another.
     for i, (name, interrupt) in enumerate(sorted(graph.interrupts.items())):
         onward = f"then {_escape(interrupt.to)}" if interrupt.to else "then back"
-        label = _label(interrupt.when, interrupt_visits.get(name, 0))
+        label = _label(interrupt.when, _visits(interrupt_visits, name))
         lines.append(f'    i{i}["at any point:<br/>{label}<br/>{onward}"]:::interrupt')
     lines += [f"    classDef {name} {style}" for name, style in _CLASSES.items()]
     return "\n".join([*lines, *idle])
+
+
+def _visits(visits: Mapping[str, int] | None, key: str) -> int | None:
+    return None if visits is None else visits.get(key, 0)
 
 
 def _shape(node: Node, label: str) -> str:
@@ -75,9 +79,10 @@ def _class(node: Node) -> str:
     return node.terminal or ("hub" if node.is_hub else node.role)
 
 
-def _label(condition: str, visits: int) -> str:
+def _label(condition: str, visits: int | None) -> str:
     short = textwrap.shorten(condition, _LABEL, placeholder="…")
-    return "<br/>".join([*(_escape(line) for line in textwrap.wrap(short, _LINE)), str(visits)])
+    lines = [_escape(line) for line in textwrap.wrap(short, _LINE)]
+    return "<br/>".join(lines if visits is None else [*lines, str(visits)])
 
 
 def _escape(label: str) -> str:

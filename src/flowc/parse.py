@@ -10,21 +10,21 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-import yaml
 from pydantic import ValidationError
 
-from flowc.graph import Edge, Graph, Node, Slot, edges, placeholders
+from flowc.checks import faults
+from flowc.graph import Edge, Graph, Node, Slot, placeholders
 from flowc.records import UserError
+from flowc.yaml_lines import Loc, Source, load_yaml
 
-Loc = tuple[str | int, ...]
 Fail = Callable[[Loc, str], NoReturn]
 
 
-class Source(NamedTuple):
-    """A YAML document as plain values, with the line of every key and item."""
+class Draft(NamedTuple):
+    """A Graph whose names resolve, and the lines of its source."""
 
-    values: Any
-    lines: dict[Loc, int]
+    graph: Graph
+    source: Source
 
 
 def parse_procedure(text: str, file: str) -> Graph:
@@ -33,12 +33,22 @@ def parse_procedure(text: str, file: str) -> Graph:
     `file` names the source in messages; its stem must be the procedure's name.
     Raises UserError `file:line: what is wrong; what to do` for the first mistake.
     """
-    source = _load(text, file)
+    return sound(read_procedure(text, file), file)
+
+
+def sound(draft: Draft, file: str) -> Graph:
+    """Give the Graph of a draft; raises UserError for the first of its faults."""
+    for fault in faults(draft.graph):
+        raise UserError(f"{file}:{draft.source.line(fault.loc)}: {fault.message}; {fault.remedy}")
+    return draft.graph
+
+
+def read_procedure(text: str, file: str) -> Draft:
+    """Read a procedure as `parse_procedure` does, without the checks of `flowc.checks`, which lint lists at once."""
+    source = load_yaml(text, file, "the procedure is empty; docs/procedure.md shows the smallest one")
 
     def fail(loc: Loc, message: str) -> NoReturn:
-        while loc and loc not in source.lines:
-            loc = loc[:-1]
-        raise UserError(f"{file}:{source.lines.get(loc, 1)}: {message}")
+        raise UserError(f"{file}:{source.line(loc)}: {message}")
 
     try:
         graph = Graph.model_validate(source.values)
@@ -49,58 +59,23 @@ def parse_procedure(text: str, file: str) -> Graph:
             fail(detail["loc"], f"{where}: unknown key; remove it or check its spelling")
         problem = detail["msg"].removeprefix("Value error, ")
         fail(detail["loc"], f"{where}: {problem}; see docs/procedure.md for what belongs here")
-    _check_names(graph, file, fail)
+    if graph.procedure != Path(file).stem:
+        fail(("procedure",), f"procedure {graph.procedure!r} must have the file's name, {Path(file).stem!r}")
+    check_shape(graph, fail)
+    return Draft(graph, source)
+
+
+def check_shape(graph: Graph, fail: Fail) -> None:
+    """Check that names resolve and that each part is whole; `fail` raises for the first mistake."""
+    _check_names(graph, fail)
     for name, slot in graph.slots.items():
         _check_slot(graph, name, slot, fail)
     _check_phrases(graph, fail)
     for name, node in graph.nodes.items():
         _check_node(graph, name, node, fail)
-    _check_reach(graph, fail)
-    _check_known(graph, fail)
-    return graph
 
 
-def _load(text: str, file: str) -> Source:
-    lines: dict[Loc, int] = {}
-    try:
-        loader = yaml.SafeLoader(text)
-    except yaml.reader.ReaderError as e:
-        line = text.count("\n", 0, e.position) + 1
-        raise UserError(f"{file}:{line}: the character #x{e.character:04x} is not allowed; remove it") from None
-    try:
-        root = loader.get_single_node()
-        if root is None:
-            raise UserError(f"{file}:1: the procedure is empty; docs/procedure.md shows the smallest one")
-
-        def build(node: yaml.Node, loc: Loc) -> Any:
-            lines.setdefault(loc, node.start_mark.line + 1)
-            if isinstance(node, yaml.MappingNode):
-                out: dict[str, Any] = {}
-                for key_node, value_node in node.value:
-                    key = str(key_node.value)
-                    line = key_node.start_mark.line + 1
-                    if key in out:
-                        raise UserError(f"{file}:{line}: {key!r} is given twice; remove one")
-                    lines[(*loc, key)] = line
-                    out[key] = build(value_node, (*loc, key))
-                return out
-            if isinstance(node, yaml.SequenceNode):
-                return tuple(build(item, (*loc, i)) for i, item in enumerate(node.value))
-            if node.tag == "tag:yaml.org,2002:bool":  # a procedure has no truth values, but users say "Yes" and "No"
-                return node.value
-            return loader.construct_object(node, deep=True)
-
-        return Source(build(root, ()), lines)
-    except yaml.MarkedYAMLError as e:
-        line = e.problem_mark.line + 1 if e.problem_mark else 1
-        raise UserError(f"{file}:{line}: not valid YAML: {e.problem}; check quotes and indentation") from None
-    finally:
-        loader.dispose()
-
-
-def _check_names(graph: Graph, file: str, fail: Fail) -> None:
-    if graph.procedure != Path(file).stem:
-        fail(("procedure",), f"procedure {graph.procedure!r} must have the file's name, {Path(file).stem!r}")
+def _check_names(graph: Graph, fail: Fail) -> None:
     for kind in ("slots", "tools", "nodes", "knowledge", "interrupts"):
         for name in getattr(graph, kind):
             if not name.isidentifier():
@@ -174,14 +149,8 @@ def _check_node(graph: Graph, name: str, node: Node, fail: Fail) -> None:
             if change != "any" and not graph.slots[slot].number:
                 fail((*here, "renews", slot), f"slot {slot!r} has no numbers to go {change}; write `any`")
         _check_edge(graph, name, node, edge, here, fail)
-    if node.terminal:
-        if node.edges:
-            fail(loc, f"terminal {name!r} has edges; remove them or `terminal`")
-    elif not node.edges:
-        fail(
-            loc,
-            f"node {name!r} is a dead end; give it an edge, or `terminal: success|abandonment|escalation`",
-        )
+    if node.terminal and node.edges:
+        fail(loc, f"terminal {name!r} has edges; remove them or `terminal`")
     if node.role == "tool":
         if node.calls not in graph.tools:
             fail((*loc, "calls"), f"tool node {name!r} calls {node.calls!r}; {_known(graph.tools)}")
@@ -274,71 +243,6 @@ def _check_phrases(graph: Graph, fail: Fail) -> None:
             if set(names) - allowed:
                 fail(here, f"phrase {phrase!r} mentions {min(set(names) - allowed)!r}, whose value may not be known "
                      "when it is said; take it out")  # fmt: skip
-
-
-def _check_reach(graph: Graph, fail: Fail) -> None:
-    starts: set[str] = {graph.start} | {i.to for i in graph.interrupts.values() if i.to}
-    reached = _closure(starts, {n: {e.to for e in node.edges} for n, node in graph.nodes.items()})
-    for name, node in graph.nodes.items():
-        if name not in reached:
-            what = "ending" if node.terminal else "node"
-            fail(
-                ("nodes", name),
-                f"{what} {name!r} is unreachable from {graph.start!r}; add an edge to it or remove it",
-            )
-    ends = {n for n, node in graph.nodes.items() if node.terminal}
-    if not ends:
-        fail(("nodes",), "no node is terminal; give at least one node `terminal: success`")
-    back: dict[str, set[str]] = {n: set() for n in graph.nodes}
-    for name, edge in edges(graph):
-        back[edge.to].add(name)
-    for name in graph.nodes:
-        if name not in _closure(ends, back):
-            fail(("nodes", name), f"no ending can be reached from {name!r}; give its loop a way out")
-
-
-def _check_known(graph: Graph, fail: Fail) -> None:
-    """Hold every value that is stated, passed to a tool or shared against what is known on all ways to there."""
-    known = {n: set(graph.slots) for n in graph.nodes}
-    for name in (graph.start, *(i.to for i in graph.interrupts.values() if i.to)):
-        known[name] = set()
-    before: dict[str, set[str]] = {}
-    while known != before:
-        before = {n: set(slots) for n, slots in known.items()}
-        for name, edge in edges(graph):
-            node = graph.nodes[name]
-            returned = graph.tools[node.calls].outcomes[edge.outcome] if node.calls and edge.outcome else ()
-            known[edge.to] &= known[name] | {*edge.gives, *returned}
-
-    def check(loc: Loc, slots: Sequence[str], have: set[str], what: str) -> None:
-        for slot in slots:
-            if slot not in have:
-                fail(loc, f"{what} needs {slot!r}, which is not known on every way here; ask for it before, "
-                     "or take it out")  # fmt: skip
-
-    for name, node in graph.nodes.items():
-        for bank in ("say", "again"):
-            for i, phrase in enumerate(getattr(node, bank)):
-                check(("nodes", name, bank, i), placeholders([phrase]), known[name], f"phrase {phrase!r}")
-        if node.calls:
-            tool = graph.tools[node.calls]
-            check(("nodes", name, "calls"), tuple(tool.arguments.values()), known[name], f"tool {node.calls!r}")
-            for outcome, returned in tool.outcomes.items():
-                for i, slot in enumerate(returned):
-                    base = graph.slots[slot].share_of
-                    loc: Loc = ("tools", node.calls, "outcomes", outcome)
-                    check(loc, (base,) if base else (), known[name] | set(returned[:i]), f"slot {slot!r}")
-
-
-def _closure(starts: set[str], following: dict[str, set[str]]) -> set[str]:
-    seen: set[str] = set()
-    front = sorted(starts)
-    while front:
-        name = front.pop()
-        if name not in seen:
-            seen.add(name)
-            front.extend(following[name])
-    return seen
 
 
 def _known(names: Any) -> str:

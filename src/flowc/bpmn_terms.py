@@ -1,0 +1,166 @@
+"""The words of BPMN 2.0: what is read, what is left out by name, and what everything else is told.
+
+Whatever stands in none of these lists is refused, since leaving it out could change what the process says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from flowc.bpmn_xml import Element, fail
+
+MODEL = "http://www.omg.org/spec/BPMN/20100524/MODEL"
+DIAGRAM = "http://www.omg.org/spec/BPMN/20100524/DI"
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+CUSTOMERS = _words("applicant buyer caller client consumer customer guest passenger patient shopper user")
+"""Whose lane or pool is the customer's: it has exactly such a name, with or without an article, in the singular."""
+STEPS = _words("task userTask manualTask sendTask receiveTask")
+TOOLS = _words("serviceTask scriptTask businessRuleTask")
+GATEWAYS = _words("exclusiveGateway inclusiveGateway eventBasedGateway parallelGateway complexGateway")
+CATCHING = _words("startEvent intermediateCatchEvent boundaryEvent")
+EVENTS = CATCHING | {"intermediateThrowEvent", "endEvent"}
+SUBS = _words("subProcess transaction callActivity adHocSubProcess")
+FLOW_NODES = STEPS | TOOLS | GATEWAYS | EVENTS | SUBS
+
+IGNORED_EVERYWHERE = _words("documentation extensionElements textAnnotation association group")
+IGNORED = {
+    "definitions": _words(
+        """category correlationProperty dataStore endPoint error escalation extension globalBusinessRuleTask
+        globalManualTask globalScriptTask globalTask globalUserTask import interface itemDefinition message
+        partnerEntity partnerRole relationship resource signal"""
+    ),
+    "collaboration": _words("messageFlow messageFlowAssociation correlationKey participantAssociation"),
+    "process": _words(
+        """artifact auditing correlationSubscription dataObject dataObjectReference dataStoreReference humanPerformer
+        ioBinding ioSpecification laneSet monitoring performer potentialOwner property resourceRole
+        supportedInterfaceRef supports"""
+    ),
+    "node": _words(
+        """auditing categoryValueRef dataInput dataInputAssociation dataOutput dataOutputAssociation humanPerformer
+        incoming inputSet ioSpecification monitoring outgoing outputSet performer potentialOwner property rendering
+        resourceRole script"""
+    ),
+}
+"""What is left out, by where it stands: data, people, technical definitions, and what is drawn elsewhere again."""
+DIAGRAM_PARTS = frozenset({"BPMNDiagram"})
+"""The picture, in its own namespace: where everything stands."""
+
+ATTRIBUTES = _words(
+    """id name default isInterrupting cancelActivity attachedToRef triggeredByEvent calledElement isForCompensation
+    completionQuantity eventGatewayType gatewayDirection implementation instantiate isClosed isExecutable
+    isMarkerVisible messageRef method operationRef parallelMultiple processType definitionalCollaborationRef
+    scriptFormat startQuantity sourceRef targetRef isImmediate"""
+)
+"""Attributes of processes, flow nodes and flows: the first line says something, the rest is technical and left out."""
+
+DEFINITIONS = frozenset(
+    f"{kind}EventDefinition"
+    for kind in ("message", "timer", "signal", "conditional", "error", "escalation", "terminate", "compensate",
+                 "cancel", "link")
+)  # fmt: skip
+"""What an event can be about."""
+
+
+def check_known(file: str, element: Element, names: frozenset[str]) -> None:
+    """Refuse an element that is neither read nor left out on purpose."""
+    if element.space != MODEL:
+        fail(file, element, f"<{element.name[:40]}> is no element of BPMN; put it into <extensionElements>, which is "
+             "left out, or remove it")  # fmt: skip
+    if element.name not in names | IGNORED_EVERYWHERE:
+        fail(file, element, f"<{element.name[:40]}> is not understood here, and leaving it out could change what the "
+             "process says; remove it, or draw it with tasks, gateways, events and sub-processes")  # fmt: skip
+
+
+def check_plain(file: str, element: Element) -> None:
+    """Refuse attributes that are not known, and text where BPMN has none."""
+    for attribute in element.attributes:
+        if attribute not in ATTRIBUTES:
+            fail(file, element, f"the attribute {attribute[:40]!r} is not understood here; remove it")
+    if element.text:
+        fail(file, element, f"the text {element.text[:40]!r} stands here between elements; put it into a name")
+
+
+def name_of(element: Element) -> str:
+    """Give an element's name, white space collapsed."""
+    return " ".join(element.attributes.get("name", "").split())
+
+
+def local(reference: str | None) -> str:
+    """Give a reference without the prefix of its namespace."""
+    return (reference or "").strip().rpartition(":")[2]
+
+
+def is_customer(name: str) -> bool:
+    """Whether a lane or pool of that name is the customer's."""
+    return re.sub(r"^(the|a|an) ", "", name.lower()) in CUSTOMERS
+
+
+def descend(element: Element) -> Iterator[Element]:
+    """Give an element and everything in it."""
+    yield element
+    for child in element.children:
+        yield from descend(child)
+
+
+def condition(flow: Element) -> str:
+    """Give the label of a flow: its name, or else its condition without the marks of an expression."""
+    if name_of(flow):
+        return name_of(flow)
+    for child in flow.children:
+        if child.name == "conditionExpression":
+            expression = re.fullmatch(r"[#$]\{(.*)\}|=\s*(.*)", child.text)
+            return (expression[1] or expression[2] or "").strip() if expression else child.text
+    return ""
+
+
+def on_event(element: Element) -> bool:
+    """Whether a sub-process is begun by an event at any time."""
+    return element.attributes.get("triggeredByEvent") == "true"
+
+
+def begun_by_event(element: Element) -> bool:
+    """Whether something else than a flow leads to a node."""
+    linked = any(child.name == "linkEventDefinition" for child in element.children)
+    return element.name == "boundaryEvent" or on_event(element) or linked
+
+
+def is_default(flow: Element, source: Element) -> bool:
+    """Whether a flow is the default of the node that it leaves."""
+    return "id" in flow.attributes and flow.attributes["id"] == source.attributes.get("default")
+
+
+def flows_of(file: str, scope: Element, nodes: dict[str, Element]) -> list[Element]:
+    """Give the flows of a scope, which all join two of its nodes."""
+    flows = [child for child in scope.children if child.name == "sequenceFlow"]
+    for flow in flows:
+        for key in ("sourceRef", "targetRef"):
+            end = flow.attributes.get(key, "")
+            if end not in nodes:
+                fail(file, flow, f"{key} of this flow is {end[:80]!r}, which is not in the same process or "
+                     "sub-process; correct it")  # fmt: skip
+        if nodes[flow.attributes["sourceRef"]].name == "endEvent":
+            fail(file, flow, "this flow leaves an end event; remove it, or make the end a task")
+        target = nodes[flow.attributes["targetRef"]]
+        if target.name in ("startEvent", "boundaryEvent") or on_event(target):
+            fail(file, flow, "this flow leads to what only an event begins; lead it to the step behind that")
+        for child in flow.children:
+            check_known(file, child, IGNORED["node"] | {"conditionExpression"})
+    return flows
+
+
+def spoken_in(file: str, scope: Element, nodes: dict[str, Element], everything: bool) -> frozenset[str]:
+    """Name the nodes of a scope that are in a lane of the customer."""
+    out: set[str] = set(nodes) if everything else set()
+    lanes = [e for child in scope.children if child.name == "laneSet" for e in descend(child) if e.name == "lane"]
+    for lane in lanes:
+        if is_customer(name_of(lane)):
+            out |= {e.text for e in descend(lane) if e.name == "flowNodeRef"}
+        for child in lane.children:
+            check_known(file, child, frozenset({"flowNodeRef", "childLaneSet", "partitionElement"}))
+    return frozenset(out)

@@ -1,0 +1,235 @@
+"""A Chart as a conversation can follow it: one start, a word on every choice, a way out of every loop.
+
+Boxes without words are passed over, and a question about a tool's result becomes the tool's outcomes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, NoReturn
+
+from flowc.chart import Arrow, Box, Chart
+from flowc.chart_words import is_start
+from flowc.records import UserError
+
+_MOST_BOXES = 100  # a conversation has at most 200 turns (`teacher`), and a box in a loop is passed twice
+_MOST_ARROWS = 30
+_LONGEST = 400  # characters of a label: what one speaks in a breath
+OTHERWISE = "otherwise"
+_SEVERAL = "write on each when it is taken, and in the box what the customer is asked"
+Fail = Callable[[int, str], NoReturn]
+"""Raises UserError for what is wrong on a line."""
+
+
+class Flow(NamedTuple):
+    """What is left of a chart: the boxes where something happens, in order, and the arrows out of each."""
+
+    start: str
+    boxes: dict[str, Box]
+    ways: dict[str, tuple[Arrow, ...]]
+    escapes: dict[int, str]
+    """Index of an escape to the box where it leads."""
+
+
+def failing(file: str) -> Fail:
+    """Give the function that raises UserError with file and line."""
+
+    def fail(line: int, message: str) -> NoReturn:
+        raise UserError(f"{file}:{line}: {message}")
+
+    return fail
+
+
+def said(label: str) -> str:
+    """Give a label without case and closing marks: what tells one answer from another."""
+    return " ".join(label.casefold().split()).strip(" .!?,;:") or label
+
+
+def flow_of(chart: Chart, fail: Fail) -> Flow:
+    """Check a chart and reduce it to what happens in a conversation.
+
+    Raises UserError for the first mistake, with its line and a remedy.
+    """
+    _check_size(chart, fail)
+    _check_ends(chart, fail)
+    start = _start(chart, fail)
+    out: dict[str, list[Arrow]] = {name: [] for name in chart.boxes}
+    for arrow in chart.arrows:
+        label = arrow.label or (OTHERWISE if arrow.default else "")
+        out[arrow.source].append(arrow.model_copy(update={"label": label}))
+    _check_reach(chart, start, out, fail)
+    silent = {n for n, box in chart.boxes.items() if _is_silent(n, box, out[n], start)}
+    for name, box in chart.boxes.items():
+        if name not in silent:
+            _check_arrows(name, box, out[name], name == start, fail)
+
+    def onward(name: str) -> str:
+        passed: set[str] = set()
+        while name in silent:
+            if name in passed:
+                fail(chart.boxes[name].line, f"box {name!r} is in a loop of boxes without words; give it a way out")
+            passed.add(name)
+            name = out[name][0].target
+        return name
+
+    ways = {n: tuple(a.model_copy(update={"target": onward(a.target)}) for a in arrows)
+            for n, arrows in out.items() if n not in silent}  # fmt: skip
+    merged = {n: _merged(n, chart.boxes, ways) for n in ways}
+    first = onward(start)
+    if not ways[first]:
+        fail(chart.boxes[first].line, f"the conversation ends with its first box, {first!r}; put a step before it")
+    escapes = {i: onward(escape.target) for i, escape in enumerate(chart.escapes)}
+    used = reach([first, *escapes.values()], {n: [a.target for a in arrows] for n, arrows in merged.items()})
+    flow = Flow(first, {n: b for n, b in chart.boxes.items() if n in used}, {n: merged[n] for n in used}, escapes)
+    _check_way_out(flow, fail)
+    return flow
+
+
+def _check_size(chart: Chart, fail: Fail) -> None:
+    if len(chart.boxes) > _MOST_BOXES:
+        line = list(chart.boxes.values())[_MOST_BOXES].line
+        fail(line, f"{len(chart.boxes)} boxes are too many for one conversation, at most {_MOST_BOXES}; "
+             "split the chart into several procedures")  # fmt: skip
+    labels = [
+        (what.line, what.label) for group in (chart.boxes.values(), chart.arrows, chart.escapes) for what in group
+    ]
+    for line, label in labels:
+        if len(label) > _LONGEST:
+            fail(line, f"a label of {len(label)} characters is too long to be said, at most {_LONGEST}; "
+                 "shorten it, or split the box")  # fmt: skip
+    for name, number in Counter(a.source for a in chart.arrows).items():
+        if number > _MOST_ARROWS and name in chart.boxes:
+            fail(chart.boxes[name].line, f"{number} arrows leave box {name!r}, at most {_MOST_ARROWS} can be "
+                 "told apart; ask in two steps")  # fmt: skip
+
+
+def _check_ends(chart: Chart, fail: Fail) -> None:
+    for arrow in chart.arrows:
+        for name in (arrow.source, arrow.target):
+            if name not in chart.boxes:
+                fail(arrow.line, f"this arrow joins box {name!r}, which does not exist; draw it or correct the id")
+    for escape in chart.escapes:
+        if escape.target not in chart.boxes:
+            fail(escape.line, f"this way out leads to box {escape.target!r}, which does not exist; draw it")
+        if not re.search(r"\w", escape.label):
+            fail(escape.line, "this way out has no words; write when the customer takes it")
+
+
+def _start(chart: Chart, fail: Fail) -> str:
+    if chart.start is not None:
+        if chart.start not in chart.boxes:
+            fail(1, f"the start is box {chart.start!r}, which does not exist; draw it or correct the id")
+        return chart.start
+    led_to = {a.target for a in chart.arrows if a.source != a.target} | {e.target for e in chart.escapes}
+    drawn = [n for n, box in chart.boxes.items() if box.kind == "start"]
+    found = drawn or [n for n in chart.boxes if n not in led_to]
+    first = next(iter(chart.boxes.values())).line
+    if not found:
+        fail(first, "no box is the start, for an arrow leads to each; draw a start box with an arrow to the first step")
+    if len(found) > 1:
+        where = ", ".join(f"{n!r} (line {chart.boxes[n].line})" for n in found[:10])
+        fail(chart.boxes[found[1]].line, f"{len(found)} boxes may be the start: {where}; leave one, and lead an "
+             "arrow to each of the others or remove it")  # fmt: skip
+    return found[0]
+
+
+def _check_reach(chart: Chart, start: str, out: Mapping[str, Sequence[Arrow]], fail: Fail) -> None:
+    reached = reach([start, *(e.target for e in chart.escapes)], {n: [a.target for a in w] for n, w in out.items()})
+    for name, box in chart.boxes.items():
+        if name not in reached:
+            fail(box.line, f"box {name!r} is unreachable from the start, {start!r}; lead an arrow to it or remove it")
+
+
+def _is_silent(name: str, box: Box, arrows: Sequence[Arrow], start: str) -> bool:
+    wordless = not re.search(r"\w", box.label) or (name == start and is_start(box.label))
+    return wordless and box.kind not in ("tool", "end") and len(arrows) == 1 and not arrows[0].label
+
+
+def _check_arrows(name: str, box: Box, arrows: Sequence[Arrow], first: bool, fail: Fail) -> None:
+    if box.kind == "end" and arrows:
+        fail(box.line, f"box {name!r} is drawn as an end, but an arrow leaves it; remove the arrow or draw a step")
+    if not arrows:
+        if box.kind in ("question", "tool"):
+            fail(box.line, f"no arrow leaves the {box.kind} {name!r}; draw one for each "
+                 f"{'answer' if box.kind == 'question' else 'result'}")  # fmt: skip
+        return
+    if first and is_start(box.label):
+        remedy = "remove the label" if len(arrows) == 1 else "put a box behind it that asks which way to go"
+        fail(arrows[-1].line, f"the start {name!r} asks nothing, but its arrows want an answer; {remedy}")
+    if not re.search(r"\w", box.label) and box.kind != "tool":
+        fail(box.line, f"box {name!r} has no words, so nobody can answer; write in it what the customer is asked")
+    seen: dict[str, int] = {}
+    for arrow in arrows:
+        if not arrow.label and box.kind == "question":
+            fail(arrow.line, f"an arrow of the question {name!r} has no label; write on it which answer leads there")
+        if not arrow.label and len(arrows) > 1:
+            fail(arrow.line, f"{len(arrows)} arrows leave box {name!r}, and this one has no label; {_SEVERAL}")
+        if arrow.label and not re.search(r"\w", arrow.label):
+            fail(arrow.line, f"nobody can say the label {arrow.label!r} of this arrow; write words")
+        if said(arrow.label) in seen:
+            fail(arrow.line, f"two arrows of box {name!r} have the label {arrow.label!r}, the other on line "
+                 f"{seen[said(arrow.label)]}; tell them apart or remove one")  # fmt: skip
+        seen[said(arrow.label)] = arrow.line
+
+
+def _merged(name: str, boxes: Mapping[str, Box], ways: Mapping[str, tuple[Arrow, ...]]) -> tuple[Arrow, ...]:
+    """Give a tool the answers of the question right behind it: they are the tool's results."""
+    arrows = ways[name]
+    if boxes[name].kind == "tool" and len(arrows) == 1 and not arrows[0].label:
+        behind = arrows[0].target
+        if boxes[behind].kind == "question":
+            return tuple(a.model_copy(update={"source": name}) for a in ways[behind])
+    return arrows
+
+
+def _check_way_out(flow: Flow, fail: Fail) -> None:
+    back: dict[str, list[str]] = {n: [] for n in flow.boxes}
+    for name, arrows in flow.ways.items():
+        for arrow in arrows:
+            back[arrow.target].append(name)
+    ends = [n for n, arrows in flow.ways.items() if not arrows]
+    ending = reach(ends, back)
+    for name, box in flow.boxes.items():
+        if name not in ending:
+            fail(box.line, f"no end can be reached from box {name!r}; give its loop a way out")
+
+
+def reach(starts: Sequence[str], following: Mapping[str, Sequence[str]]) -> set[str]:
+    """Give all that can be reached, the starts among it."""
+    seen: set[str] = set()
+    front = list(starts)
+    while front:
+        name = front.pop()
+        if name not in seen:
+            seen.add(name)
+            front.extend(following[name])
+    return seen
+
+
+def loops(flow: Flow) -> dict[tuple[str, int], set[str]]:
+    """Find the arrows that lead back (box, index), each with the boxes that are passed again because of it."""
+    state: dict[str, str] = {}
+    found = []
+    for root in (flow.start, *flow.escapes.values()):
+        stack = [(root, iter(enumerate(flow.ways[root])))] if root not in state else []
+        state.setdefault(root, "open")
+        while stack:
+            name, arrows = stack[-1]
+            step = next(arrows, None)
+            if step is None:
+                state[name] = "closed"
+                stack.pop()
+                continue
+            index, arrow = step
+            if state.get(arrow.target) == "open":
+                found.append((name, index, arrow.target))
+            elif arrow.target not in state:
+                state[arrow.target] = "open"
+                stack.append((arrow.target, iter(enumerate(flow.ways[arrow.target]))))
+    back: dict[str, list[str]] = {n: [] for n in flow.boxes}
+    for name, ways in flow.ways.items():
+        for arrow in ways:
+            back[arrow.target].append(name)
+    return {(name, index): reach([name], {**back, head: []}) | {head} for name, index, head in found}

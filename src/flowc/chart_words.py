@@ -1,0 +1,246 @@
+"""What the words in a chart's boxes and on its arrows become: the assistant's speech, the user's, and names.
+
+Boxes instruct ("Ask for the date of loss"); the customer hears a question ("What is the date of loss?").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Literal, NamedTuple
+
+from flowc.graph import Terminal
+
+Manner = Literal["open", "yes_no", "offer", "request", "statement"]
+"""What is answered: with anything, with yes or no, by agreeing, by doing it, or just acknowledged."""
+
+
+class Speech(NamedTuple):
+    """A sentence of the assistant's and how users answer it."""
+
+    text: str
+    manner: Manner
+
+
+_WHO = r"(?:(?:the |your )?(?:customer|user|caller|client|patient|guest|member|visitor|person)s?)"
+_ENDS: tuple[tuple[Terminal, str], ...] = (
+    ("escalation", r"transfer\w*|human|agent|escalat\w*|hand(?:ed|s|ing)?[ -]?(?:over|off)|supervisor|specialist|"
+     r"representative|colleague|manager|operator|call (?:centre|center)|forward(?:ed)? to|support team"),
+    ("abandonment", r"cancel\w*|abandon\w*|declin\w*|reject\w*|refus\w*|giv(?:e|es|ing) up|gave up|abort\w*|denied|"
+     r"deny|fail\w*|not eligible|unsuccessful|quit|without (?:booking|purchase|order|result)|no deal"),
+)  # fmt: skip
+_START = re.compile(
+    r"(?:start|begin|beginning|entry(?: point)?)(?: here)?"
+    r"(?: (?:of )?(?:the )?(?:call|chat|conversation|dialog|dialogue|process|flow|procedure|workflow))?\W*",
+    re.IGNORECASE,
+)
+_ONLY_END = re.compile(
+    r"(?:the )?(?:end|stop|finish|finished|done|exit|close|closed|complete|completed|goodbye|bye|success|failure|"
+    r"terminate|cancel|cancelled|canceled|abandoned|escalate|escalated|abort|aborted)"
+    r"(?: (?:of )?(?:the )?(?:call|chat|conversation|dialog|dialogue|process|flow|procedure|workflow))?\W*",
+    re.IGNORECASE,
+)
+_DOES = (
+    "accept|add|allow|apply|approve|arrange|assign|authorize|authorise|block|book|calculate|call|cancel|change|check|"
+    "close|complete|connect|contact|continue|create|deliver|deny|dispatch|email|escalate|evaluate|file|find|finish|"
+    "flag|forward|generate|give|hand|initiate|issue|log|look|mark|notify|open|order|pay|perform|prepare|process|"
+    "refund|register|reject|replace|reset|reserve|return|review|route|run|save|schedule|search|send|set|ship|show|"
+    "start|submit|transfer|trigger|unlock|update|upgrade|validate|waive|write"
+)
+_HELPERS = "is|are|was|were|can|could|will|would|should|must|does|do|did|has|have|had"
+_DETERMINER = re.compile(r"(?:a|an|the|your|our|my|this|that|these|those|any|some|all|each|every|more|which|what|how|"
+                         r"who|whom|when|where|why|\d+)\b", re.IGNORECASE)  # fmt: skip
+
+
+def sentence(text: str) -> str:
+    """Make a label a sentence: no braces (they are for slots), a capital first, a full stop last."""
+    text = " ".join(text.replace("{", "(").replace("}", ")").split())
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?", "…")) else f"{text.rstrip(' ,:;-')}."
+
+
+def small(text: str) -> str:
+    """Give a sentence as it stands behind a colon: a lower first letter unless the first word is a name or I."""
+    first = text.split(" ")[0].rstrip(".,!?")
+    keeps = first == "I" or first.startswith("I'") or (len(first) > 1 and not first[1:].islower())
+    return text if keeps else text[:1].lower() + text[1:]
+
+
+def is_start(label: str) -> bool:
+    """Whether a box only says that the chart starts."""
+    return not label or bool(_START.fullmatch(label))
+
+
+def is_only_end(label: str) -> bool:
+    """Whether a box only says that the chart ends."""
+    return not re.search(r"\w", label) or bool(_ONLY_END.fullmatch(label))
+
+
+def terminal_of(label: str) -> Terminal:
+    """Read from an end's words how it ends."""
+    for terminal, words in _ENDS:
+        if re.search(rf"\b(?:{words})\b", label, re.IGNORECASE):
+            return terminal
+    return "success"
+
+
+def speech(label: str, asks: bool) -> Speech:
+    """Turn a box's label into what the assistant says; `asks` where the chart draws it as a question."""
+    said = _speech(label.strip())
+    if asks and said.manner == "statement":
+        said = Speech(f"{label.strip().rstrip('.?! ')}?", "yes_no" if len(label.split()) > 1 else "open")
+    return Speech(sentence(said.text), said.manner)
+
+
+def _speech(label: str) -> Speech:
+    text = _to_you(label.rstrip(". "))
+    if label.endswith("?"):
+        helper = re.match(rf"(?:{_HELPERS})\b", text, re.IGNORECASE)
+        return Speech(text, "yes_no" if helper else "open")
+    for expression, make in _RULES:
+        found = re.match(rf"(?:{expression})$", text, re.IGNORECASE)
+        if found:
+            return make(*found.groups())
+    return Speech(text, "statement")
+
+
+def _to_you(text: str) -> str:
+    """Let the customer of an instruction be the one who is spoken to."""
+    text = re.sub(rf"\b{_WHO}['’]s?(?=\s)", "your", text, flags=re.IGNORECASE)
+    text = re.sub(r"\b(?:their|his or her|his/her)\b", "your", text, flags=re.IGNORECASE)
+    return re.sub(r"\b(?:they|them)\b", "you", text, flags=re.IGNORECASE)
+
+
+def _thing(text: str) -> str:
+    return text if _DETERMINER.match(text) else f"the {small(text)}"
+
+
+def _what(thing: str) -> Speech:
+    if re.match(r"(?:what|which|when|where|who|whom|why|how)\b", thing, re.IGNORECASE):
+        return Speech(f"can you tell me {small(thing)}?", "open")
+    head = re.split(r"\s(?:of|for|in|on|at|to|from|with|about|that|which)\s", thing)[0]
+    plural = re.search(r"(?:[^su]s|\band\b.*)$", head) is not None
+    return Speech(f"what {'are' if plural else 'is'} {_thing(thing)}?", "open")
+
+
+_YOU_DO = r"you (is|are|was|were|has|have|wants?|needs?|can|could|will|would|agrees?|accepts?|owns?|likes?) (.+)"
+_IT_DOES = r"((?:the|your|this|that|it|a|an)\b(?: \w+){0,3}?) (is|are|was|were|has|have|can|will) (.+)"
+
+
+def _whether(clause: str) -> Speech:
+    clause = re.sub(rf"^{_WHO}\b", "you", clause, flags=re.IGNORECASE)
+    you = re.match(_YOU_DO, f"{clause} ", re.IGNORECASE)
+    if you:
+        verb, rest = you[1].lower(), you[2].strip()
+        if verb in ("is", "are"):
+            return Speech(f"are you {rest}?", "yes_no")
+        if verb in ("was", "were"):
+            return Speech(f"were you {rest}?", "yes_no")
+        if verb in ("can", "could", "will", "would"):
+            return Speech(f"{verb} you {rest}?", "yes_no")
+        if verb in ("has", "have"):
+            perfect = re.match(r"(?:already |ever |been )?\w+(?:ed|en|ne)\b", rest)
+            return Speech(f"have you {rest}?" if perfect else f"do you have {rest}?", "yes_no")
+        return Speech(f"do you {verb.removesuffix('s')} {rest}?", "yes_no")
+    other = re.match(_IT_DOES, clause, re.IGNORECASE)
+    if other:
+        return Speech(f"{other[2].lower()} {small(other[1])} {other[3]}?", "yes_no")
+    return Speech(f"can you tell me whether {small(clause)}?", "yes_no")
+
+
+def _does(verb: str, rest: str) -> Speech:
+    if re.fullmatch(r"escalate|transfer|connect|forward|route|hand over|hand off", verb, re.IGNORECASE):
+        rest = re.sub(rf"^{_WHO}\b|^call\b", "you", rest, flags=re.IGNORECASE)
+        rest = rest if rest.startswith(("you", "your")) or not re.match(r"to\b|over\b", rest) else f"you {rest}"
+    rest = re.sub(rf"\b{_WHO}(?!\w)", "you", rest, flags=re.IGNORECASE)
+    return Speech(f"I will now {verb.lower()} {rest}", "statement")
+
+
+_ASK = rf"ask (?:{_WHO} )?"
+_RULES = (
+    (rf"{_ASK}(?:for|to (?:provide|give|state|enter|share)) (.+)", _what),
+    (rf"{_ASK}(?:whether|if) (.+)", _whether),
+    (rf"{_ASK}(?:you )?to (.+)", lambda x: Speech(f"please {small(x)}", "request")),
+    (rf"{_ASK}about (.+)", lambda x: Speech(f"what can you tell me about {_thing(x)}?", "open")),
+    (rf"{_ASK}(.+)", _what),
+    (rf"(?:request|collect|get|obtain|gather|enquire about|inquire about) (.+?)(?: from {_WHO})?", _what),
+    (r"(?:check|verify|confirm|determine|find out|see|establish|ensure|make sure) (?:whether|if|that) (.+)", _whether),
+    (rf"(?:confirm|verify|validate) (?:with {_WHO} )?(.+?)(?: with {_WHO})?",
+     lambda x: Speech(f"can you confirm {_thing(x)}?", "yes_no")),
+    (rf"offer (?:{_WHO} )?to (.+)", lambda x: Speech(f"would you like me to {small(x)}?", "offer")),
+    (rf"offer (?:{_WHO} |to {_WHO} )?(.+)", lambda x: Speech(f"would you like {_thing(x)}?", "offer")),
+    (rf"(?:tell|inform|notify|advise|let|remind) {_WHO} (?:know )?that (.+)",
+     lambda x: Speech(_you_are(x), "statement")),
+    (rf"(?:tell|advise|instruct|remind|let) {_WHO} to (.+)", lambda x: Speech(f"please {small(x)}", "request")),
+    (rf"(?:tell|inform|notify|advise|remind) (?:{_WHO} )?(?:about |of |on )?(.+)",
+     lambda x: Speech(f"let me tell you about {_thing(x)}", "statement")),
+    (rf"(?:explain|describe) (?:to {_WHO} )?(.+?)(?: to {_WHO})?",
+     lambda x: Speech(f"let me explain {_thing(x)}", "statement")),
+    (rf"(suggest|recommend|propose) (?:to {_WHO} )?(.+)", lambda v, x: Speech(f"I {v.lower()} {small(x)}", "offer")),
+    (rf"thank (?:{_WHO})( for .+)?", lambda x: Speech(f"thank you{x or ''}", "statement")),
+    (rf"(?:greet|welcome)(?: {_WHO})?", lambda: Speech("hello and welcome", "statement")),
+    (rf"apologi[sz]e(?: to {_WHO})?(?: for (.+))?",
+     lambda x: Speech(f"I am sorry for {x}" if x else "I am sorry about that", "statement")),
+    (rf"(hand over|hand off|look up|{_DOES}) (.+)", _does),
+)  # fmt: skip
+
+
+def _you_are(clause: str) -> str:
+    clause = re.sub(rf"^{_WHO}\b", "you", clause, flags=re.IGNORECASE)
+    forms = {"is": "are", "has": "have", "was": "were"}
+    return re.sub(r"^you (is|has|was)\b", lambda m: f"you {forms[m[1]]}", clause)
+
+
+def answer(label: str) -> str:
+    """Turn an arrow's label into what a user would say: a condition about the customer in the first person."""
+    text = " ".join(label.replace("{", "(").replace("}", ")").split()).rstrip(".;:, ")
+    text = re.sub(r"^(?:if|when|in case)\s+", "", text, flags=re.IGNORECASE) or text
+    for sign, words in ((">=", "at least"), ("<=", "at most"), (">", "more than"), ("<", "less than"), ("=", "")):
+        if text.startswith(sign) and text.strip("=<> "):
+            text = f"{words} {text.lstrip('=').removeprefix(sign).strip()}".strip()
+            break
+    person = re.match(rf"{_WHO} (\w+)\b(.*)", text, re.IGNORECASE)
+    if person and person[1].lower() not in (
+        "id",
+        "name",
+        "number",
+        "service",
+        "data",
+        "account",
+        "details",
+        "and",
+        "or",
+    ):
+        text = f"I {_first_person(person[1].lower())}{_to_me(person[2])}"
+    return text or label
+
+
+def _first_person(verb: str) -> str:
+    irregular = {"is": "am", "has": "have", "does": "do", "doesn": "don", "was": "was", "goes": "go", "are": "am"}
+    if verb in irregular:
+        return irregular[verb]
+    if verb.endswith("ies"):
+        return f"{verb[:-3]}y"
+    if verb.endswith(("sses", "shes", "ches", "xes")):
+        return verb[:-2]
+    return verb[:-1] if verb.endswith("s") and not verb.endswith("ss") else verb
+
+
+def _to_me(text: str) -> str:
+    return re.sub(r"\b(?:their|his|her)\b", "my", text)
+
+
+def identifier(label: str, other: str, taken: Collection[str]) -> str:
+    """Give a name made of a label's first words, or of `other` where it has none, unlike all in `taken`."""
+    for text in (label, other, "step"):
+        letters = "".join(c if f"a{c}".isidentifier() else " " for c in text.casefold().replace("'", ""))
+        words = letters.split()[:6]
+        if words:
+            break
+    name = "_".join(words)[:48].strip("_")
+    name = name if name.isidentifier() else f"n_{name}"
+    number, first = 1, name
+    while name in taken:
+        number += 1
+        name = f"{first}_{number}"
+    return name

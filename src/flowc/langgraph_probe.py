@@ -1,0 +1,132 @@
+"""Imports a file that defines a LangGraph graph and tells what it is made of; `read_langgraph` runs it in a process
+of its own, since importing runs whatever the file holds.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from flowc.records import Record
+
+
+class ProbedNode(Record):
+    """A node, with its function's docstring and place where it is defined in the file itself."""
+
+    id: str
+    doc: str = ""
+    line: int = 1
+    tool: bool = False
+
+
+class ProbedEdge(Record):
+    """An edge, once for each key of a path map that leads over it; without a map the label is empty."""
+
+    source: str
+    target: str
+    label: str
+    conditional: bool
+
+
+class Probed(Record):
+    """What was found, or with `error` what kept it from being found, and at which line."""
+
+    nodes: tuple[ProbedNode, ...] = ()
+    edges: tuple[ProbedEdge, ...] = ()
+    error: str = ""
+    line: int = 1
+
+
+def main(path: str) -> None:
+    """Write a Probed as JSON to standard output; what the file itself prints goes to standard error."""
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    probed = probe(path)
+    with answer:
+        answer.write(probed.model_dump_json())
+
+
+def probe(path: str) -> Probed:
+    """Import the file and look at its only graph. An exception in it becomes an `error`."""
+    try:
+        spec = importlib.util.spec_from_file_location("flowc_imported_graph", path)
+        assert spec and spec.loader, path
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # annotations are looked up there
+        spec.loader.exec_module(module)
+        return _graph(vars(module), path)
+    except (Exception, SystemExit) as e:
+        lines = [frame.lineno for frame in traceback.extract_tb(e.__traceback__) if frame.filename == path]
+        what = f"{type(e).__name__}: {e}".strip(": ").splitlines()[0][:200]
+        return Probed(
+            error=f"importing the file ends with {what}; mend it until `python` runs it", line=(lines or [1])[-1] or 1
+        )
+
+
+def _graph(names: dict[str, Any], path: str) -> Probed:
+    from langgraph.graph import StateGraph
+    from langgraph.graph.state import CompiledStateGraph
+    from langgraph.pregel import Pregel
+
+    found: dict[int, tuple[str, Any, Any]] = {}
+    for name, value in names.items():
+        builder = value.builder if isinstance(value, CompiledStateGraph) else value
+        # A graph and what was compiled of it are one: mostly both have a name.
+        if isinstance(builder, StateGraph) and (id(builder) not in found or builder is not value):
+            found[id(builder)] = (name, builder, value)
+    if len(found) != 1:
+        listed = ", ".join(name for name, _, _ in found.values())
+        what = f"several graphs ({listed})" if found else "no graph"
+        return Probed(error=f"the file defines {what} at its top level; leave exactly one StateGraph there")
+    ((_, builder, graph),) = found.values()
+    for name, node in builder.nodes.items():
+        if isinstance(node.runnable, Pregel):
+            return Probed(error=f"node {name!r} is a graph of its own; add its nodes to this graph in its place")
+    for source, branches in builder.branches.items():
+        if len(branches) > 1:
+            return Probed(
+                error=f"{source!r} makes {len(branches)} choices at the same time; join their path maps in one"
+            )
+        for name, branch in branches.items():
+            if branch.ends is None:
+                return Probed(error=f"where {name!r} leads from {source!r} is not said; give add_conditional_edges a "
+                              "path map, or annotate the function's result as a Literal")  # fmt: skip
+    drawn = (graph if graph is not builder else builder.compile()).get_graph()
+    nodes = [_node(name, builder.nodes[name].runnable if name in builder.nodes else None, path) for name in drawn.nodes]
+    edges = [
+        ProbedEdge(source=e.source, target=e.target, label=label, conditional=e.conditional)
+        for e in drawn.edges
+        for label in _labels(builder, e)
+    ]
+    return Probed(nodes=tuple(nodes), edges=tuple(edges))
+
+
+def _labels(builder: Any, edge: Any) -> list[str]:
+    """Give the keys of the path map that lead over an edge: of several, the drawing keeps only the last."""
+    maps = [branch.ends for branch in builder.branches.get(edge.source, {}).values()] if edge.conditional else []
+    keys = [str(key) for ends in maps for key, target in ends.items() if target == edge.target]
+    return list(dict.fromkeys(keys)) or ["" if edge.data is None else str(edge.data)]
+
+
+def _node(name: str, runnable: Any, path: str) -> ProbedNode:
+    function = _function(getattr(runnable, "func", None) or getattr(runnable, "afunc", None))
+    tool = type(runnable).__name__ == "ToolNode"
+    if function is None or tool:
+        return ProbedNode(id=name, tool=tool)
+    code = getattr(function, "__code__", None)
+    line = code.co_firstlineno if code is not None and code.co_filename == path else 1
+    return ProbedNode(id=name, doc=inspect.getdoc(function) or "", line=line)
+
+
+def _function(value: Any) -> Callable[..., Any] | None:
+    """Give the function behind partial applications and decorators; None for objects, whose docstring is a class's."""
+    while isinstance(value, partial):
+        value = value.func
+    value = inspect.unwrap(value) if callable(value) else None
+    return value if inspect.isfunction(value) or inspect.ismethod(value) else None

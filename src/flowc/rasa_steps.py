@@ -1,0 +1,184 @@
+"""The steps of one flow of Rasa CALM (flows.yml) as they are written, checked: what `read_rasa` draws."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from flowc.chart import Box, Kind
+from flowc.yaml_fields import Fields, where, words
+from flowc.yaml_lines import Loc
+
+END = "END"
+_FLOW = ("name", "description", "steps")
+# When Rasa may start a flow, and what it keeps afterwards: nothing that happens in the conversation itself. Flows
+# that are called or linked to start whatever their `if` says.
+_FLOW_IGNORED = ("if", "nlu_trigger", "persisted_slots", "always_include_in_prompt", "run_pattern_completed")
+_STEP = ("id", "next", "description")
+_STEP_IGNORED = ("metadata",)  # where the editor draws the step
+_COLLECT_IGNORED = ("ask_before_filling", "reset_after_flow_ends", "force_slot_filling")  # when Rasa fills a slot
+_TYPES: dict[str, tuple[str, ...]] = {
+    "action": (), "collect": ("utter", "rejections", *_COLLECT_IGNORED), "set_slots": (), "noop": (), "call": (),
+    "link": (),
+}  # fmt: skip
+
+
+class Link(NamedTuple):
+    """A way on: to a step at a place, to one with an id, or (neither) to the end of the flow."""
+
+    loc: Loc
+    label: str = ""
+    default: bool = False
+    to: Loc = ()
+    id: str = ""
+
+
+class Step(NamedTuple):
+    """A step of a flow as it is written. `box` is what it is drawn as, None for what only leads on."""
+
+    loc: Loc
+    type: str
+    own: str
+    """The id that it has in the file, or empty."""
+    id: str
+    box: Box | None
+    links: tuple[Link, ...]
+
+
+def read_flow(doc: Fields, flow: str) -> list[Step]:
+    """List the steps of a flow, those inside branches behind the one that branches."""
+    loc: Loc = ("flows", flow)
+    doc.keys(loc, (*_FLOW, *_FLOW_IGNORED))
+    places = doc.items((*loc, "steps"))
+    if not places:
+        doc.fail(loc, f"flow {flow!r} has no steps; add one under `steps`")
+    steps: list[Step] = []
+    _read_sequence(doc, places, True, steps)
+    named: set[str] = set()
+    for step in steps:
+        if step.own in named:
+            doc.fail((*step.loc, "id"), f"the id {step.own!r} stands twice in flow {flow!r}; rename one")
+        named |= {step.own} - {""}
+    for step in steps:
+        for link in step.links:
+            if link.id and link.id not in named:
+                doc.fail(link.loc, f"there is no step {link.id!r} in flow {flow!r}; correct the id, or write {END}")
+    return steps
+
+
+def _read_sequence(doc: Fields, places: list[Loc], root: bool, steps: list[Step]) -> None:
+    for i, loc in enumerate(places):
+        keys = doc.keys(loc)
+        types = [key for key in keys if key in _TYPES]
+        if len(types) != 1:
+            doc.fail(loc, f"a step needs exactly one of {', '.join(_TYPES)}; it has {' and '.join(types) or 'none'}")
+        doc.keys(loc, (types[0], *_STEP, *_STEP_IGNORED, *_TYPES[types[0]]))
+        nested: list[list[Loc]] = []
+        links = _read_next(doc, (*loc, "next"), nested)
+        if types[0] == "link" and links:
+            doc.fail((*loc, "next"), "nothing comes behind a link; remove this `next`, or write `call` for `link`")
+        if not links and i + 1 < len(places):
+            links = [Link(loc, to=places[i + 1])]
+        elif not links and not root and types[0] != "link":
+            doc.fail(loc, f"the last step of a branch needs a `next`; add one, `next: {END}` to end the flow")
+        number = len(steps)
+        own = doc.name((*loc, "id"))
+        if own == END:
+            doc.fail((*loc, "id"), f"the id {END} means the end of a flow; rename the step")
+        box = _box(doc, loc, types[0], own, links)
+        what = doc.get((*loc, types[0]))
+        plain = f"{number}_{types[0]}" + (f"_{what}" if isinstance(what, str) and types[0] != "noop" else "")
+        steps.append(Step(loc, types[0], own, own or plain, box, tuple(links or [Link(loc)])))
+        for inner in nested:
+            _read_sequence(doc, inner, False, steps)
+
+
+def _read_next(doc: Fields, loc: Loc, nested: list[list[Loc]]) -> list[Link]:
+    """Read the ways on; none where nothing is written. Steps inside are added to `nested`."""
+    value = doc.get(loc)
+    if not isinstance(value, tuple):
+        return [_target(doc, loc, Link(loc), nested)] if doc.name(loc) else []
+    places = doc.items(loc)
+    branches = [place for place in places if {"if", "else"} & set(doc.keys(place))]
+    if not branches:
+        return [_target(doc, loc, Link(loc), nested)]
+    links = []
+    for place in places:
+        if "else" in doc.keys(place):
+            doc.keys(place, ("else",))
+            links.append(_target(doc, (*place, "else"), Link((*place, "else"), default=True), nested))
+        else:
+            doc.keys(place, ("if", "then"))
+            label = condition(doc, (*place, "if"))
+            links.append(_target(doc, (*place, "then"), Link((*place, "if"), label=label), nested))
+    if sum(link.default for link in links) != 1:
+        doc.fail(loc, "a branching `next` needs exactly one `else`; add it with where to go when nothing else holds")
+    return links
+
+
+def _target(doc: Fields, loc: Loc, link: Link, nested: list[list[Loc]]) -> Link:
+    if isinstance(doc.get(loc), tuple):
+        inner = doc.items(loc)
+        if not inner:
+            doc.fail(loc, f"{where(loc)} has no step; add one, or write {END}")
+        nested.append(inner)
+        return link._replace(to=inner[0])
+    target = doc.name(loc)
+    if not target:
+        doc.fail(loc, f"{where(loc)} is empty; give it the id of a step, steps, or {END}")
+    return link if target == END else link._replace(id=target)
+
+
+def _box(doc: Fields, loc: Loc, type_: str, own: str, links: list[Link]) -> Box | None:
+    described = doc.text((*loc, "description"))
+    place = (*loc, type_)
+    kind: Kind = "tool"
+    collects = None
+    if type_ == "action":
+        kind = "step" if doc.text(place).startswith("utter_") else "tool"
+        label = label_of(doc, place, "utter_" if kind == "step" else "action_")
+    elif type_ == "collect":
+        collects, kind = doc.text(place), "step"
+        asked = (*loc, "utter")
+        label = "ask " + label_of(doc, place, "")
+        label = label_of(doc, asked, "utter_") if doc.text(asked) else label
+    elif type_ == "set_slots":
+        label = _assignments(doc, place)
+    elif type_ == "noop" and len(links) > 1:
+        label, kind = described or (words(own) if own else either(links)), "question"
+        described = ""
+    else:
+        return None
+    return Box(label=f"{label}: {described}" if described else label, kind=kind, collects=collects, line=doc.line(loc))
+
+
+def _assignments(doc: Fields, loc: Loc) -> str:
+    """Write what `set_slots` does, a list of mappings from slots to values, as words."""
+    places = doc.items(loc) if isinstance(doc.get(loc), tuple) else [loc]
+    pairs = [(place, slot) for place in places for slot in doc.keys(place)]
+    if not pairs:
+        doc.fail(loc, "set_slots sets nothing; name a slot and its value, or remove the step")
+    said = [(slot, doc.text((*place, slot))) for place, slot in pairs]
+    return " and ".join(f"set {words(slot)} to {value}" if value else f"clear {words(slot)}" for slot, value in said)
+
+
+def label_of(doc: Fields, loc: Loc, prefix: str) -> str:
+    """Give the words of a name without its prefix."""
+    name = doc.text(loc)
+    if not name:
+        doc.fail(loc, f"{where(loc)} is empty; give it a name")
+    return words(name.removeprefix(prefix) or name)
+
+
+def condition(doc: Fields, loc: Loc) -> str:
+    """Give a condition as a label: without the word that says where a name comes from."""
+    text = doc.text(loc)
+    if not text:
+        doc.fail(loc, f"{where(loc)} is empty; write a condition")
+    return re.sub(r"\bslots\.(?=\w)", "", text)
+
+
+def either(links: Sequence[Link]) -> str:
+    """Name a decision that has no name of its own by its conditions."""
+    return " or ".join(link.label for link in links if link.label)

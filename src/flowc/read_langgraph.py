@@ -1,0 +1,133 @@
+"""Read a LangGraph graph (a Python file) into a Chart.
+
+Nodes are boxes, labelled with the first paragraph of their function's docstring or the words of their name; a node
+with conditional edges is a question, a ToolNode a tool. What the functions do, and where a `Command` without an
+annotation leads, is not in the graph and so not in the Chart.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from flowc.chart import Arrow, Box, Chart, Kind
+from flowc.langgraph_probe import Probed, ProbedEdge, ProbedNode
+from flowc.records import UserError
+from flowc.yaml_fields import words
+
+_SECONDS = 120  # importing langgraph takes 2 of them on a laptop, a graph that loads a model many more
+_START, _END = "__start__", "__end__"
+
+
+def read_langgraph(path: Path, name: str, trust: bool, seconds: float = _SECONDS) -> Chart:
+    """Read the only graph that a file defines at its top level; `name` is the procedure's name.
+
+    Importing the file runs its code, in a process of its own for at most `seconds`; without `trust` it is refused.
+    Raises UserError `file:line: what is wrong; what to do`.
+    """
+    try:
+        source = path.read_text(encoding="utf-8")
+        tree = ast.parse(source)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; correct its name") from None
+    except (UnicodeDecodeError, IsADirectoryError):
+        raise UserError(f"{path}: not a Python file; name one that defines a StateGraph") from None
+    except SyntaxError as e:
+        raise UserError(f"{path}:{e.lineno or 1}:{e.offset or 1}: not valid Python: {e.msg}; mend it") from None
+    except (ValueError, RecursionError, MemoryError) as e:
+        raise UserError(f"{path}:1: not valid Python: {e}; mend it") from None
+    if not trust:
+        raise UserError(
+            f"{path}:1: reading a LangGraph file runs its code; look through it, then allow it: "
+            "`trust: true` beside its `file` in conf/config.yaml, or --trust"
+        )
+    probed = _probe(path, seconds)
+    if probed.error:
+        raise UserError(f"{path}:{probed.line}: {probed.error}")
+    lines = _definitions(tree)
+    boxes = {n.id: _box(n, lines, probed.edges) for n in probed.nodes if n.id != _END or _reached(probed.edges)}
+    for node in boxes:
+        _check_one_at_a_time(path, node, boxes[node].line, [e for e in probed.edges if e.source == node])
+    arrows = tuple(
+        Arrow(source=e.source, target=e.target, label=_label(e), line=boxes[e.source].line) for e in probed.edges
+    )
+    title = _first_paragraph(ast.get_docstring(tree) or "")
+    return Chart(name=name, title=title, start=_START, boxes=boxes, arrows=arrows)
+
+
+def _probe(path: Path, seconds: float) -> Probed:
+    """Import the file in another process. Its output goes to files: a pipe could be kept open behind its back."""
+    file = path.resolve()
+    code = f"from flowc.langgraph_probe import main; main({str(file)!r})"
+    quiet = {"LANGSMITH_TRACING": "false", "LANGCHAIN_TRACING_V2": "false"}  # no report to a server from here
+    env = {**os.environ, **quiet, "PYTHONPATH": os.pathsep.join([str(file.parent), *filter(None, sys.path)])}
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", code],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env, start_new_session=True,
+        )  # fmt: skip
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise UserError(f"{path}:1: importing the file takes more than {seconds:g} seconds; put what takes long "
+                            "behind `if __name__ == \"__main__\":`") from None  # fmt: skip
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        out.seek(0)
+        err.seek(0)
+        try:
+            return Probed.model_validate_json(out.read())
+        except ValidationError:
+            last = err.read().decode("utf-8", "replace").strip().splitlines()[-1:] or ["no message"]
+            raise UserError(f"{path}:1: importing the file ends its process ({last[0][:200]}); mend it until `python` "
+                            "runs it") from None  # fmt: skip
+
+
+def _definitions(tree: ast.Module) -> dict[int, int]:
+    """Give the line of each `def` by the line where Python says that it begins: that of its first decorator."""
+    found = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return {min([n.lineno, *(d.lineno for d in n.decorator_list)]): n.lineno for n in found}
+
+
+def _reached(edges: Sequence[ProbedEdge]) -> bool:
+    return any(e.target == _END for e in edges)
+
+
+def _box(node: ProbedNode, lines: dict[int, int], edges: Sequence[ProbedEdge]) -> Box:
+    kind: Kind = "step"
+    if node.id in (_START, _END):
+        kind = "start" if node.id == _START else "end"
+    elif node.tool:
+        kind = "tool"
+    elif any(e.conditional for e in edges if e.source == node.id):
+        kind = "question"
+    return Box(label=_first_paragraph(node.doc) or words(node.id), kind=kind, line=lines.get(node.line, node.line))
+
+
+def _check_one_at_a_time(path: Path, node: str, line: int, edges: Sequence[ProbedEdge]) -> None:
+    """LangGraph follows all plain edges of a node at once; a conversation goes one way."""
+    if len(edges) > 1 and not all(e.conditional for e in edges):
+        targets = ", ".join(sorted({e.target for e in edges}))
+        raise UserError(f"{path}:{line}: {node!r} leads to {targets} at the same time; lead to one after the other, or "
+                        "choose with conditional edges")  # fmt: skip
+
+
+def _label(edge: ProbedEdge) -> str:
+    """Give the key of the path map, in words where it is the target's name, as it is without a map."""
+    if not edge.conditional:
+        return ""
+    return words(edge.target) if edge.label in (edge.target, "") else " ".join(edge.label.split())
+
+
+def _first_paragraph(text: str) -> str:
+    return " ".join(text.strip().split("\n\n")[0].split())

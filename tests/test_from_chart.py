@@ -1,0 +1,524 @@
+"""A chart becomes a procedure that can be played: boxes speak, arrows are answers, and every mistake has its line."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flowc.branches import branches
+from flowc.built_in_phrases import ANSWERS, kind_of
+from flowc.chart import Arrow, Box, Chart, Escape, Kind
+from flowc.chart_flow import reach, said
+from flowc.chart_words import answer, identifier, speech, terminal_of
+from flowc.from_chart import graph_of
+from flowc.graph import Graph, breadth_first, hubs
+from flowc.read_mermaid import read_mermaid
+from flowc.records import UserError
+from flowc.scenarios import sample
+from flowc.teacher import converse
+from tests.example import MANY_DEVIATIONS, play
+
+CLAIMS = """\
+flowchart TD
+  S([Start]) --> D[Ask for the date of loss]
+  D --> P[Ask for the policy number]
+  P --> C[[Look up the policy]]
+  C --> V{Is the policy valid?}
+  V -->|yes| O{Offer a repair}
+  V -->|no| R([Claim rejected])
+  O -->|accepts| Q[Tell the customer that the repair is booked]
+  O -->|wants money| A[Transfer to a human agent]
+  O -->|other date| D
+  Q --> E([Done])
+"""
+
+
+def claims(text: str = CLAIMS, collects: bool = True) -> Chart:
+    chart = read_mermaid(text, "claims.mmd", "claims")
+    if not collects:
+        return chart
+    boxes = {**chart.boxes, "D": chart.boxes["D"].model_copy(update={"collects": "date-of-loss"}),
+             "P": chart.boxes["P"].model_copy(update={"collects": "policy"})}  # fmt: skip
+    days = tuple(f"{day} May" for day in range(1, 31))
+    return chart.model_copy(update={"boxes": boxes, "slots": {"date-of-loss": days, "policy": ()}})
+
+
+def mermaid(text: str) -> Graph:
+    return graph_of(read_mermaid(f"flowchart TD\n{text}", "x.mmd", "x"), "x.mmd")
+
+
+def ways(graph: Graph) -> dict[str, list[tuple[str, str]]]:
+    return {name: [(e.id, e.to) for e in node.edges] for name, node in graph.nodes.items()}
+
+
+def test_a_chart_becomes_the_procedure_that_it_draws() -> None:
+    graph = graph_of(claims(), "claims.mmd")
+    assert ways(graph) == {
+        "ask_for_the_date_of_loss": [("next", "ask_for_the_policy_number")],
+        "ask_for_the_policy_number": [("next", "look_up_the_policy")],
+        "look_up_the_policy": [("yes", "offer_a_repair"), ("no", "claim_rejected")],
+        "offer_a_repair": [
+            ("accepts", "tell_the_customer_that_the_repair"),
+            ("wants_money", "transfer_to_a_human_agent"),
+            ("other_date", "ask_for_the_date_of_loss"),
+        ],
+        "claim_rejected": [],
+        "tell_the_customer_that_the_repair": [("next", "done")],
+        "transfer_to_a_human_agent": [],
+        "done": [],
+    }
+    assert {n: (x.role, x.terminal, x.say[0] if x.say else x.calls) for n, x in graph.nodes.items()} == {
+        "ask_for_the_date_of_loss": ("agent", None, "What is the date of loss?"),
+        "ask_for_the_policy_number": ("agent", None, "What is the policy number?"),
+        "look_up_the_policy": ("tool", None, "look_up_the_policy"),
+        "offer_a_repair": ("agent", None, "Would you like a repair?"),
+        "claim_rejected": ("agent", "abandonment", "Claim rejected."),
+        "tell_the_customer_that_the_repair": ("agent", None, "The repair is booked."),
+        "transfer_to_a_human_agent": ("agent", "escalation", "I will now transfer you to a human agent."),
+        "done": ("agent", "success", "That is all, thank you and goodbye."),
+    }
+    assert (graph.procedure, graph.title, graph.start) == ("claims", "Claims", "ask_for_the_date_of_loss")
+    assert graph.system == "You are a helpful assistant for this matter: claims."
+    assert graph.nodes["ask_for_the_date_of_loss"].instruction == "Ask for the date of loss."
+
+
+def test_a_slot_with_values_is_told_corrected_and_asked_anew() -> None:
+    graph = graph_of(claims(), "claims.mmd")
+    assert list(graph.slots) == ["date_of_loss"]
+    slot, asks = graph.slots["date_of_loss"], graph.nodes["ask_for_the_date_of_loss"].edges[0]
+    assert slot.values[:2] == ("1 May", "2 May")
+    assert slot.mention[0] == "the date of loss is {date_of_loss}"
+    assert slot.corrections[0] == "Sorry, the date of loss is {date_of_loss}."
+    assert slot.noted[0] == "Understood, the date of loss is {date_of_loss}."
+    assert asks.gives == ("date_of_loss",)
+    assert asks.says[:2] == ("{date_of_loss}", "{date_of_loss}, please.")
+    assert graph.nodes["offer_a_repair"].edges[2].renews == {"date_of_loss": "any"}
+    assert graph.tools["look_up_the_policy"].arguments == {"date_of_loss": "date_of_loss"}
+    assert graph.tools["look_up_the_policy"].outcomes == {"yes": (), "no": ()}
+
+
+def test_a_slot_without_values_is_answered_openly_and_one_value_is_written_out() -> None:
+    chart = claims()
+    assert graph_of(chart, "x").nodes["ask_for_the_policy_number"].edges[0].says == ANSWERS["open"]
+    one = chart.model_copy(update={"slots": {"date-of-loss": ("{today}", "{today}"), "policy": ()}})
+    graph = graph_of(one, "x")
+    assert graph.slots == {}
+    assert graph.nodes["ask_for_the_date_of_loss"].edges[0].says[:2] == ("(today).", "(today), please.")
+
+
+def test_what_has_been_told_is_not_asked_a_second_time_unless_the_end_is_next() -> None:
+    boxes = {n: Box(label=f"Ask for day {n}", collects="day", line=1) for n in "abc"}
+    arrows = tuple(Arrow(source=s, target=t, line=1) for s, t in pairwise("abcd"))
+    chart = Chart(
+        name="x", boxes={**boxes, "d": Box(label="Bye", line=2)}, arrows=arrows, slots={"day": ("Mon", "Tue")}
+    )
+    says = [node.edges[0].says[0] for node in graph_of(chart, "x").nodes.values() if node.edges]
+    assert says == ["{day}", "{day}", ANSWERS["open"][0]]
+
+
+def test_slots_with_one_pool_of_few_values_can_all_be_told() -> None:
+    boxes = {f"q{i}": Box(label=f"Ask for the answer {i}", collects=f"answer{i}", line=i + 1) for i in range(4)}
+    boxes |= {"h": Box(label="Is it fine?", kind="question", line=6), "e": Box(label="End", kind="end", line=7),
+              "c": Box(label="Cancelled", kind="end", line=8)}  # fmt: skip
+    names = [*boxes][:5]
+    arrows = [Arrow(source=a, target=b, line=1) for a, b in pairwise(names)]
+    arrows += [Arrow(source="h", target=t, label=w, line=1) for t, w in (("e", "yes"), ("c", "no"), ("q0", "again"))]
+    chart = Chart(
+        name="x", start="q0", boxes=boxes, arrows=tuple(arrows), slots={f"answer{i}": ("yes", "no") for i in range(4)}
+    )
+    graph = graph_of(chart, "x")
+    assert [s.values for s in graph.slots.values()] == [("yes", "no"), ("no", "yes"), (), ()]
+    assert [s.corrections for s in graph.slots.values()] == [()] * 4
+    assert_playable(graph)
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "manner"),
+    [
+        ("Ask for the date of loss", "What is the date of loss?", "open"),
+        ("Ask the customer for their order details.", "What are your order details?", "open"),
+        ("Request the customer's email address", "What is your email address?", "open"),
+        ("ask what the problem is", "Can you tell me what the problem is?", "open"),
+        ("Ask about symptoms", "What can you tell me about the symptoms?", "open"),
+        ("Ask whether the customer has a receipt", "Do you have a receipt?", "yes_no"),
+        ("Check if the device is plugged in", "Is the device plugged in?", "yes_no"),
+        ("Verify that the user is over 18", "Are you over 18?", "yes_no"),
+        ("Confirm the address with the customer", "Can you confirm the address?", "yes_no"),
+        ("Ask the customer to restart the router", "Please restart the router.", "request"),
+        ("Tell the customer to wait", "Please wait.", "request"),
+        ("Tell the customer that the claim is closed", "The claim is closed.", "statement"),
+        ("Inform the caller that the customer is late", "You are late.", "statement"),
+        ("Inform customer about the delay", "Let me tell you about the delay.", "statement"),
+        ("Offer a refund", "Would you like a refund?", "offer"),
+        ("Offer to call back", "Would you like me to call back?", "offer"),
+        ("Transfer to a human agent", "I will now transfer you to a human agent.", "statement"),
+        ("Apologise for the delay", "I am sorry for the delay.", "statement"),
+        ("Greet the customer", "Hello and welcome.", "statement"),
+        ("What is your name?", "What is your name?", "open"),
+        ("Is it raining?", "Is it raining?", "yes_no"),
+        ("your order {id} has shipped", "Your order (id) has shipped.", "statement"),
+    ],
+)
+def test_instructions_become_what_the_customer_hears(label: str, text: str, manner: str) -> None:
+    assert speech(label, False) == (text, manner)
+
+
+def test_a_statement_in_a_question_box_is_asked() -> None:
+    assert speech("Warranty valid", True) == ("Warranty valid?", "yes_no")
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "kind"),
+    [
+        ("Yes", "Yes", "yes"), ("Yes, within 30 days", "Yes, within 30 days", "yes"), ("If no", "no", "no"),
+        ("Customer agrees", "I agree", "agree"), ("The user declines", "I decline", "refuse"),
+        ("Customer does not want it", "I do not want it", "refuse"), ("Done", "Done", "done"),
+        ("Not yet", "Not yet", "not_done"), ("It works", "It works", "works"),
+        ("not resolved", "not resolved", "fails"),
+        ("doesn’t work", "doesn’t work", "fails"), ("don't know", "don't know", "unsure"), ("else", "else", "other"),
+        (">= 30 days", "at least 30 days", None), ("Right side", "Right side", None),
+        ("Fixed price", "Fixed price", None),
+        ("User has their receipt", "I have my receipt", None), ("Other account", "Other account", None),
+    ],
+)  # fmt: skip
+def test_arrows_choose_their_bank_by_their_words(label: str, text: str, kind: str | None) -> None:
+    assert (answer(label), kind_of(label)) == (text, kind)
+
+
+def test_built_in_banks_are_large_and_share_no_phrase() -> None:
+    keys = [said(p) for bank in ANSWERS.values() for p in bank]
+    assert min(len(bank) for bank in ANSWERS.values()) >= 12
+    assert len(keys) == len(set(keys))
+
+
+def test_a_hub_is_answered_by_its_labels_and_their_banks() -> None:
+    graph = mermaid('A{Do you have a car?} -->|Yes| B[ok]\nA -->|No| C[bad]\nA -->|"a {red} one"| D[fine]')
+    yes, no, red = graph.nodes["do_you_have_a_car"].edges
+    assert yes.says == ANSWERS["yes"]
+    assert no.says == ANSWERS["no"]
+    assert red.says[:3] == ("A (red) one.", "A (red) one, please.", "It is a (red) one.")
+    assert yes.when == "Yes"
+
+
+def test_two_arrows_of_one_meaning_are_told_apart_by_their_words_alone() -> None:
+    graph = mermaid("A{Since when?} -->|Yes, today| B[ok]\nA -->|Yes, long ago| C[bad]")
+    banks = [e.says for e in graph.nodes["since_when"].edges]
+    assert banks[0][0] == "Yes, today."
+    assert not {said(p) for p in banks[0]} & {said(p) for p in banks[1]}
+    assert not set(ANSWERS["yes"]) & set(banks[0])
+
+
+@pytest.mark.parametrize(
+    ("label", "terminal"),
+    [
+        ("Escalate to a supervisor", "escalation"), ("Hand over to human", "escalation"),
+        ("Order cancelled", "abandonment"),
+        ("Customer gives up", "abandonment"), ("Thank you", "success"), ("Transfer declined case", "escalation"),
+    ],
+)  # fmt: skip
+def test_an_end_is_read_from_its_words(label: str, terminal: str) -> None:
+    assert terminal_of(label) == terminal
+
+
+def test_interrupts_lead_to_the_charts_own_endings_or_to_new_ones() -> None:
+    graph = graph_of(claims(), "x")
+    assert {n: i.to for n, i in graph.interrupts.items()} == {
+        "human": "transfer_to_a_human_agent", "cancel": "claim_rejected", "off_topic": None,
+    }  # fmt: skip
+    graph = mermaid("A[Hello] --> B[Bye]")
+    assert {n: i.to for n, i in graph.interrupts.items()} == {
+        "human": "colleague_takes_over", "cancel": "cancelled", "off_topic": None,
+    }  # fmt: skip
+    assert graph.nodes["cancelled"].terminal == "abandonment"
+
+
+def test_escapes_are_interrupts_in_place_of_the_built_in_ones() -> None:
+    chart = claims().model_copy(
+        update={"escapes": (Escape(label="Customer asks for an agent", target="A", line=3),
+                            Escape(label="Customer reports an injury", target="P", line=4))}
+    )  # fmt: skip
+    graph = graph_of(chart, "x")
+    assert list(graph.interrupts) == ["customer_asks_for_an_agent", "customer_reports_an_injury", "cancel", "off_topic"]
+    assert graph.interrupts["customer_asks_for_an_agent"].says[:2] == ("I ask for an agent.", ANSWERS["human"][0])
+    injury = graph.interrupts["customer_reports_an_injury"]
+    assert (injury.says[0], injury.to) == ("I report an injury.", "ask_for_the_policy_number")
+    assert graph.tools["look_up_the_policy"].arguments == {}
+    assert_playable(graph)
+
+
+def test_tools_have_the_outcomes_of_their_arrows() -> None:
+    graph = mermaid(
+        "A[Hi] --> T[[Check stock]]\nT --> B[Wait] --> U[(Stock)]\nU -->|in stock| C[Yes]\nU -->|sold out| D[No]"
+    )
+    assert {n: dict(t.outcomes) for n, t in graph.tools.items()} == {
+        "check_stock": {"done": ()}, "stock": {"in_stock": (), "sold_out": ()},
+    }  # fmt: skip
+    assert graph.tools["check_stock"].description == "Check stock."
+
+
+def test_a_question_that_others_lead_to_stays_beside_the_tool_it_is_merged_with() -> None:
+    graph = mermaid("A{Known?} -->|yes| Q\nA -->|no| T[[Find]]\nT --> Q{Open?}\nQ -->|yes| B[Good]\nQ -->|no| C[Bad]")
+    assert ways(graph)["find"] == ways(graph)["open"] == [("yes", "good"), ("no", "bad")]
+
+
+def test_boxes_without_words_are_passed_over() -> None:
+    graph = mermaid('A[Hi] --> J@{ shape: junction }\nJ --> K[" "] --> B[Bye]')
+    assert [n for n in breadth_first(graph) if graph.nodes[n].role == "agent"][:2] == ["hi", "bye"]
+
+
+def test_a_default_arrow_needs_no_label() -> None:
+    chart = read_mermaid("graph TD\nA{Colour?} -->|red| B[Good]\nA --> C[Bad]", "x.mmd", "x")
+    default = chart.arrows[1].model_copy(update={"default": True})
+    graph = graph_of(chart.model_copy(update={"arrows": (chart.arrows[0], default)}), "x.mmd")
+    assert graph.nodes["colour"].edges[1].when == "otherwise"
+    assert graph.nodes["colour"].edges[1].says[1:] == ANSWERS["other"]
+
+
+def test_names_are_unique_identifiers() -> None:
+    taken: list[str] = []
+    for label in ("Ask?", "Ask!", "3 days", "", "Größe: 1/2", "²", "can't", "a very long label of more than six words"):
+        taken.append(identifier(label, "id", taken))
+    assert taken == ["ask", "ask_2", "n_3_days", "id", "grösse_1_2", "id_2", "cant", "a_very_long_label_of_more"]
+
+
+MISTAKES = {
+    "no start": ("A[x] --> B[y]\nB --> A", "2: no box is the start, for an arrow leads to each; draw a start box"),
+    "two starts": (
+        "A[x] --> C[z]\nB[y] --> C",
+        "3: 2 boxes may be the start: 'A' (line 2), 'B' (line 3); leave one, and lead an arrow to each of the others",
+    ),
+    "arrows without labels": (
+        "A[x] --> B[y]\nA --> C[z]",
+        "2: 2 arrows leave box 'A', and this one has no label; write on each when it is taken, and in the box what",
+    ),
+    "a question with an arrow without a label": (
+        "A{x?} -->|yes| B[y]\nA --> C[z]",
+        "3: an arrow of the question 'A' has no label; write on it which answer leads there",
+    ),
+    "the same label twice": (
+        "A{x?} -->|Yes| B[y]\nA -->|yes.| C[z]",
+        "3: two arrows of box 'A' have the label 'yes.', the other on line 2; tell them apart or remove one",
+    ),
+    "a label without words": ("A{x?} -->|+| B[y]", "2: nobody can say the label '+' of this arrow; write words"),
+    "an unreachable box": (
+        "S([Start]) --> A[x] --> B[y]\nC[z] --> B",
+        "3: box 'C' is unreachable from the start, 'S'; lead an arrow to it or remove it",
+    ),
+    "a loop without a way out": (
+        "S[go] --> Q{x?}\nQ -->|yes| E[Bye]\nQ -->|no| A[y] --> B[z] --> A",
+        "4: no end can be reached from box 'A'; give its loop a way out",
+    ),
+    "a loop without words": (
+        'S[go] --> A[" "] --> B[" "] --> A',
+        "2: box 'A' is in a loop of boxes without words; give it a way out",
+    ),
+    "a tool without results": ("A[x] --> T[[y]]", "2: no arrow leaves the tool 'T'; draw one for each result"),
+    "a question without answers": ("A[x] --> Q{y?}", "2: no arrow leaves the question 'Q'; draw one for each answer"),
+    "a start that goes two ways": (
+        "S([Start]) -->|a| B[y]\nS -->|b| C[z]",
+        "3: the start 'S' asks nothing, but its arrows want an answer; put a box behind it that asks which way to go",
+    ),
+    "a start with a labelled arrow": (
+        "S([Start]) -->|a| B[y] --> C[z]",
+        "2: the start 'S' asks nothing, but its arrows want an answer; remove the label",
+    ),
+    "a hub without words": (
+        'S[go] --> A[" "]\nA -->|a| B[y]\nA -->|b| C[z]',
+        "2: box 'A' has no words, so nobody can answer; write in it what the customer is asked",
+    ),
+    "an end at the start": ("S([Start]) --> E[Bye]", "2: the conversation ends with its first box, 'E'; put a step"),
+    "a single box": ("E[Bye]", "2: the conversation ends with its first box, 'E'; put a step before it"),
+    "too many boxes": (
+        "\n".join(f"n{i} --> n{i + 1}" for i in range(100)),
+        "101: 101 boxes are too many for one conversation, at most 100; split the chart into several procedures",
+    ),
+    "too many answers": (
+        "\n".join(f"A{{x?}} -->|{i}| n{i}" for i in range(31)),
+        "2: 31 arrows leave box 'A', at most 30 can be told apart; ask in two steps",
+    ),
+    "a label that nobody can say": (
+        f"A[{'x ' * 300}] --> B[y]",
+        "2: a label of 599 characters is too long to be said, at most 400; shorten it, or split the box",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_named_with_line_and_remedy(name: str) -> None:
+    text, expected = MISTAKES[name]
+    with pytest.raises(UserError) as raised:
+        mermaid(text)
+    assert str(raised.value).startswith(f"x.mmd:{expected}")
+
+
+def test_mistakes_that_only_other_formats_can_make_are_named_too() -> None:
+    good = claims(collects=False)
+    end = good.boxes["E"].model_copy(update={"kind": "end"})
+    for change, expected in (
+        ({"start": "nobody"}, "1: the start is box 'nobody', which does not exist"),
+        (
+            {"arrows": (*good.arrows, Arrow(source="E", target="X", line=9))},
+            "9: this arrow joins box 'X', which does not",
+        ),
+        (
+            {"escapes": (Escape(label="x", target="X", line=8),)},
+            "8: this way out leads to box 'X', which does not exist",
+        ),
+        ({"escapes": (Escape(label="", target="D", line=8),)}, "8: this way out has no words"),
+        (
+            {"boxes": {**good.boxes, "E": end}, "arrows": (*good.arrows, Arrow(source="E", target="D", line=9))},
+            "11: box 'E' is drawn as an end, but an arrow leaves it; remove the arrow or draw a step",
+        ),
+    ):
+        with pytest.raises(UserError) as raised:
+            graph_of(good.model_copy(update=change), "x.bpmn")
+        assert str(raised.value).startswith(f"x.bpmn:{expected}")
+
+
+def test_an_escape_to_a_tool_is_heard_before_the_tool_is_called() -> None:
+    graph = graph_of(claims().model_copy(update={"escapes": (Escape(label="Bill", target="C", line=3),)}), "x")
+    assert graph.interrupts["bill"].to == "heard_bill"
+    assert graph.nodes["heard_bill"].edges[0].to == "look_up_the_policy"
+    assert_playable(graph)
+
+
+def assert_playable(graph: Graph, count: int = 20) -> None:
+    """Play scenarios of every split and kind, and their branches, to the end that they plan."""
+    seen: set[str] = set()
+    for split in ("train", "seen_path", "held_out_path"):
+        for scenario in sample(graph, count, split, MANY_DEVIATIONS, 0.3, seed=1):
+            made = converse(graph, scenario, "train")
+            assert made.steps[-1] == (scenario.ending,) or made.steps[-1][-1] == scenario.ending
+            assert all("{" not in m.content or m.role == "tool" for m in made.messages)
+            seen |= {*scenario.path, *scenario.deviations}
+            if split == "train":
+                for branch in branches(graph, scenario, 6, Random(scenario.seed)):
+                    converse(graph, branch, "train")
+                if graph.nodes[scenario.ending].terminal:
+                    play(graph, scenario)
+    led_to = reach([graph.start], {n: [e.to for e in node.edges] for n, node in graph.nodes.items()})
+    edges = {f"{n}.{e.id}" for n in led_to for e in graph.nodes[n].edges}
+    assert edges <= seen
+    assert {"off_topic", "interrupt"} <= seen
+
+
+def test_a_converted_chart_can_be_played_on_every_path() -> None:
+    assert_playable(graph_of(claims(), "x"))
+    assert_playable(graph_of(claims(collects=False), "x"))
+
+
+LABELS = [
+    "",
+    "Start",
+    "Ask for the day",
+    "Is it ok?",
+    "Offer a refund",
+    "Tell the customer to wait",
+    "Bye",
+    "{x} 50%",
+    "End",
+]
+ANSWER_LABELS = [
+    "",
+    "yes",
+    "no",
+    "Yes, now",
+    "else",
+    "customer agrees",
+    "{",
+    "!",
+    ".",
+    "a",
+    "a, please",
+    "works",
+    "> 3",
+]
+
+
+@st.composite
+def charts(draw: st.DrawFn) -> Chart:
+    """Charts that hang together more often than not, with all that any format can say."""
+    names = [f"b{i}" for i in range(draw(st.integers(2, 7)))]
+    kinds: st.SearchStrategy[Kind] = st.sampled_from(["step", "step", "question", "tool", "start", "end"])
+    slots = {"day": ("Mon", "Tue", "Wed", "Thu", "Fri"), "it": ("yes", "no"), "too": ("yes", "no"), "one": ("x",)}
+    boxes = {
+        n: Box(label=draw(st.sampled_from(LABELS)), kind=draw(kinds), line=i,
+               collects=draw(st.sampled_from([None, None, *slots, "text"])))
+        for i, n in enumerate(names, 1)
+    }  # fmt: skip
+    label = st.sampled_from(ANSWER_LABELS)
+    arrows = [Arrow(source=a, target=b, label=draw(label), line=1) for a, b in pairwise(names)]
+    pairs = draw(st.lists(st.tuples(st.sampled_from(names), st.sampled_from(names), label, st.booleans()), max_size=4))
+    arrows += [Arrow(source=s, target=t, label=a, default=d, line=2) for s, t, a, d in pairs]
+    escapes = draw(st.lists(st.builds(Escape, label=label, target=st.sampled_from(names), line=st.just(3)), max_size=1))
+    start = draw(st.sampled_from([None, "b0"]))
+    return Chart(name="x", start=start, boxes=boxes, arrows=tuple(arrows), escapes=tuple(escapes), slots=slots)
+
+
+@st.composite
+def sound_charts(draw: st.DrawFn) -> Chart:
+    """Charts without mistakes: each box leads to the next, hubs also elsewhere, forward or back."""
+    names = [f"b{i}" for i in range(draw(st.integers(3, 8)))]
+    slots = {"day": ("Mon", "Tue", "Wed", "Thu", "Fri"), "it": ("yes", "no"), "too": ("yes", "no"), "one": ("x",)}
+    boxes, arrows = dict[str, Box](), list[Arrow]()
+    kinds: st.SearchStrategy[Kind] = st.sampled_from(["step", "step", "question", "tool"])
+    words = st.sampled_from([label for label in LABELS if label not in ("", "Start")])
+    for i, n in enumerate(names[:-1]):
+        kind = draw(kinds) if i else "step"
+        least = 2 if kind == "question" else 1
+        labels = draw(
+            st.lists(
+                st.sampled_from([a for a in ANSWER_LABELS if re.search(r"\w", a)]),
+                min_size=least,
+                max_size=3,
+                unique=True,
+            )
+        )
+        targets = [names[i + 1], *(draw(st.sampled_from(names[1:])) for _ in labels[1:])]
+        labels = labels if len(labels) > 1 else [""]
+        arrows += [Arrow(source=n, target=t, label=a, line=2) for a, t in zip(labels, targets, strict=True)]
+        collects = draw(st.sampled_from([None, *slots, "text"]))
+        boxes[n] = Box(label=draw(words), kind=kind, collects=collects, line=1)
+    boxes[names[-1]] = Box(label="Bye", kind="end", line=1)
+    target = st.sampled_from(names)
+    escapes = draw(st.lists(st.builds(Escape, label=words, target=target, line=st.just(3)), max_size=2))
+    return Chart(name="x", start="b0", boxes=boxes, arrows=tuple(arrows), escapes=tuple(escapes), slots=slots)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(sound_charts())
+def test_sound_charts_give_procedures_that_can_be_played(chart: Chart) -> None:
+    play_some(graph_of(chart, "x.mmd"))
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(charts())
+def test_any_chart_gives_a_playable_procedure_or_a_mistake(chart: Chart) -> None:
+    try:
+        graph = graph_of(chart, "x.mmd")
+    except UserError as e:
+        assert str(e).startswith("x.mmd:")
+        return
+    assert graph_of(chart, "x.mmd") == graph
+    play_some(graph)
+
+
+def play_some(graph: Graph) -> None:
+    """Hold a converted chart against what every one fulfils, and play some of its conversations."""
+    assert Graph.model_validate_json(graph.model_dump_json()) == graph
+    for name in hubs(graph):
+        keys = [said(p) for e in graph.nodes[name].edges for p in set(e.says)]
+        assert len(keys) == len(set(keys))
+    assert min((len(e.says) for x in graph.nodes.values() if x.role == "agent" for e in x.edges), default=2) >= 2
+    try:
+        scenarios = sample(graph, 6, "train", MANY_DEVIATIONS, 0.3, seed=2)
+    except ValueError as e:
+        assert "too few paths" in str(e)
+        return
+    for scenario in scenarios:
+        converse(graph, scenario, "train")

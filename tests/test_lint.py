@@ -1,0 +1,368 @@
+"""Lint names everything that is wrong with a procedure or will make it work badly, in time that grows with its size."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from flowc.graph import Edge, Graph, Node, Slot
+from flowc.lint import Finding, lint
+from flowc.parse import parse_procedure, read_procedure
+from flowc.paths import Statistics, acyclic_paths, components, statistics, written
+from flowc.records import UserError, run_stage
+from scripts.lint import main
+from tests.example import TEXT
+
+SIZE = 2000
+
+
+def found(text: str) -> list[tuple[str, str, str, str]]:
+    """Code, severity, line's text and message of each finding but on small banks, which the example is full of."""
+    graph, source = read_procedure(text, "table.yaml")
+    lines = text.splitlines()
+    return [
+        (f.code, f.severity, lines[source.line(f.loc) - 1].strip()[:24], f.message)
+        for f in lint(graph)
+        if f.code != "small-bank"
+    ]
+
+
+def edited(*edits: tuple[str, str]) -> str:
+    text = TEXT
+    for old, new in edits:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    return text
+
+
+LOST = "  lost:\n    role: agent\n    instruction: x\n    say: [Bye.]\n"
+CASES = {
+    "an unreachable node": (
+        ("  hand_over:\n", LOST + "    edges: [{id: on, to: done}]\n  hand_over:\n"),
+        [("unreachable-node", "error", "lost:", "node 'lost' is unreachable from 'ask_day'")],
+    ),
+    "an ending that no path reaches": (
+        ("  hand_over:\n", LOST + "    terminal: success\n  hand_over:\n"),
+        [("unreachable-ending", "error", "lost:", "ending 'lost' is unreachable from 'ask_day'")],
+    ),
+    "a dead end": (
+        ("    terminal: abandonment\n", ""),
+        [("dead-end", "error", "goodbye:", "node 'goodbye' is a dead end")],
+    ),
+    "a loop without a way out": (
+        ("    terminal: abandonment\n", "    edges: [{id: on, to: goodbye, says: [Bye.]}]\n"),
+        [("endless-loop", "error", "goodbye:", "no ending can be reached from 'goodbye'")],
+    ),
+    "two edges that share phrases": (
+        ('"Too much."', '"yes please!", "gladly", "Too much."'),
+        [
+            (
+                "overlap",
+                "error",
+                'says: ["yes please!", "g',
+                "edge offer.cheaper and edge offer.accept share the phrase 'yes please!' and 1 more",
+            )
+        ],
+    ),
+    "an edge and an interrupt that share a phrase": (
+        ('"Too much."', '"I want a Human"'),
+        [
+            (
+                "overlap",
+                "error",
+                'says: ["I want a Human",',
+                "edge offer.cheaper and interrupt human share the phrase 'I want a Human'",
+            )
+        ],
+    ),
+    "an interrupt and a question that share a phrase": (
+        ('"Where can I park?"', '"it rains again"'),
+        [
+            (
+                "overlap",
+                "error",
+                'asks: ["it rains again",',
+                "question parking and interrupt off_topic share the phrase 'it rains again'",
+            )
+        ],
+    ),
+    "yes without no": (
+        ('"No.", "No, thanks.", ', ""),
+        [("missing-branch", "warning", "offer:", "node 'offer' understands 'yes', but no edge takes a plain 'no'")],
+    ),
+    "no without yes": (
+        ('"Yes.", "Yes, please.", ', ""),
+        [("missing-branch", "warning", "offer:", "node 'offer' understands 'no', but no edge takes a plain 'yes'")],
+    ),
+    "a loop that renews nothing": (
+        ("outcome: full, renews: {budget: higher}}", "outcome: full}"),
+        [
+            (
+                "asked-twice",
+                "warning",
+                'says: ["{budget}", "Up t',
+                "'ask_budget' asks for 'budget' in a loop whose edges renew nothing",
+            )
+        ],
+    ),
+    "a slot that is asked for by two nodes of a path": (
+        ('"Yes.", "Yes, please.", "Gladly.", "Take it."', '"Yes for {guests}.", "Take it for {guests}."'),
+        [
+            (
+                "asked-twice",
+                "warning",
+                "- {id: accept, to: done,",
+                "'offer' asks for 'guests', which 'ask_guests' may have asked for before",
+            ),
+        ],
+    ),
+    "a slot used before it is known": (
+        ('"What may it cost?"', '"What may {place} cost?"'),
+        [
+            (
+                "unknown-slot",
+                "error",
+                'say: ["What may {place} ',
+                "phrase 'What may {place} cost?' needs 'place', which is not known on every way here",
+            )
+        ],
+    ),
+    "an argument that nobody tells": (
+        ("arguments: {day: day,", "arguments: {seat: seat, day: day,"),
+        [("unprovided-argument", "error", "calls: find_table", "tool 'find_table' needs 'seat', which nobody tells")],
+    ),
+    "a tool that is never called": (
+        ("tools:\n", "tools:\n  ring: {arguments: {day: day}, outcomes: {ok: []}}\n"),
+        [("uncalled-tool", "warning", "ring: {arguments: {day: ", "no node calls the tool 'ring'")],
+    ),
+    "a slot that is asked for and never used": (
+        ("{day: day, guests: guests, budget", "{day: day, budget"),
+        [("unused-slot", "warning", "guests:", "slot 'guests' is asked for or returned, but never said or passed to ")],
+    ),
+    "a slot that nobody needs": (
+        ("slots:\n", "slots:\n  spare: {values: [a, b]}\n"),
+        [("unused-slot", "warning", "spare: {values: [a, b]}", "slot 'spare' is never said or passed to a tool")],
+    ),
+    "two nodes that say the same": (
+        ('"And for how many people?"', '"WELCOME - for which day"'),
+        [
+            (
+                "shared-phrase",
+                "warning",
+                'say: ["How many guests w',
+                "'ask_guests' and 'ask_day' both say 'WELCOME - for which day'",
+            )
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_to_be_mended_is_found_with_its_line_and_nothing_else(case: str) -> None:
+    edit, expected = CASES[case]
+    text = edited(edit)
+    if "seat" in edit[1]:
+        text = text.replace("slots:\n", "slots:\n  seat: {values: [a, b]}\n", 1)
+    got = found(text)
+    assert [g[:3] for g in got] == [e[:3] for e in expected]
+    for (_, _, _, message), (_, _, _, wanted) in zip(got, expected, strict=True):
+        assert message.startswith(wanted)
+
+
+def test_the_example_has_nothing_but_small_banks() -> None:
+    assert found(TEXT) == []
+    small = {f.message for f in lint(parse_procedure(TEXT, "table.yaml"))}
+    assert "node 'offer' has 3 agent phrases, too few for a fair held-out test" in small
+    assert "edge offer.accept has 4 user phrases, too few for a fair held-out test" in small
+    assert len(small) == 13
+
+
+@pytest.mark.parametrize("count", [11, 12])
+def test_twelve_user_phrases_are_enough(count: int) -> None:
+    says = ", ".join(f"Answer {i}" for i in range(count))
+    text = edited(('["Yes.", "Yes, please.", "Gladly.", "Take it."]', f"[{says}]"))
+    places = [f.loc for f in lint(parse_procedure(text, "table.yaml")) if f.code == "small-bank"]
+    assert (("nodes", "offer", "edges", 0, "says") in places) == (count == 11)
+
+
+def test_slots_of_the_same_values_are_heard_alike() -> None:
+    text = edited(
+        ("slots:\n", "slots:\n  spot: {values: &spots [a, b, c]}\n  seat: {values: *spots}\n"),
+        ('"Yes.", "Yes, please.", "Gladly.", "Take it."', '"{spot}"'),
+        ('"No.", "No, thanks.", "Not for us.", "Leave it."', '"{seat}!"'),
+    )
+    assert [f[3] for f in found(text) if f[0] == "overlap"] == [
+        "edge offer.decline and edge offer.accept share the phrase '{seat}!'"
+    ]
+
+
+def test_an_interrupt_that_says_no_is_a_branch() -> None:
+    text = edited(('"No.", "No, thanks.", ', ""), ('"My dog barks."', '"No, my dog barks."'))
+    assert found(text) == []
+
+
+def test_knowledge_that_nobody_can_ask_for_is_named() -> None:
+    node = Node(role="agent", instruction="x", say=("Hello.",), terminal="success")
+    graph = parse_procedure(TEXT, "table.yaml").model_copy(
+        update={"start": "end", "nodes": {"end": node}, "slots": {}, "tools": {}, "interrupts": {}}
+    )
+    assert [(f.code, f.loc) for f in lint(graph)] == [
+        ("unreachable-knowledge", ("knowledge", "parking")),
+        ("small-bank", ("nodes", "end", "say")),
+    ]
+
+
+def test_errors_come_before_warnings_and_all_of_them_at_once() -> None:
+    text = edited(
+        ("    terminal: abandonment\n", ""),
+        ("  hand_over:\n", LOST + "    terminal: success\n  hand_over:\n"),
+        ('"Too much."', '"gladly", "Too much."'),
+    )
+    findings = lint(read_procedure(text, "table.yaml").graph)
+    assert [f.code for f in findings if f.severity == "error"] == ["dead-end", "unreachable-ending", "overlap"]
+    assert [f.severity for f in findings] == sorted(f.severity for f in findings)
+
+
+def test_parse_refuses_the_first_error_that_lint_lists() -> None:
+    text = edited(
+        ("    terminal: abandonment\n", ""), ("  hand_over:\n", LOST + "    terminal: success\n  hand_over:\n")
+    )
+    first = lint(read_procedure(text, "table.yaml").graph)[0]
+    with pytest.raises(UserError) as raised:
+        parse_procedure(text, "table.yaml")
+    assert str(raised.value).endswith(f": {first.message}; {first.remedy}")
+
+
+def test_the_shipped_procedure_has_no_findings(travel: Graph) -> None:
+    assert lint(travel) == []
+    assert statistics(travel) == Statistics(nodes=14, hubs=3, endings=3, acyclic_paths=3)
+
+
+def graph_of(nodes: dict[str, list[str]], start: str, slots: dict[str, Slot] | None = None) -> Graph:
+    """A graph of hubs; names without edges are endings."""
+    made = {
+        name: Node(
+            role="agent",
+            instruction="x",
+            say=tuple(f"Say {i} of {name}." for i in range(6)),
+            terminal=None if leads else "success",
+            edges=tuple(
+                Edge(id=f"e{i}", to=to, says=tuple(f"Phrase {j} towards {i}." for j in range(12)))
+                for i, to in enumerate(leads)
+            ),
+        )
+        for name, leads in nodes.items()
+    }
+    return Graph(procedure="p", title="t", system="s", start=start, nodes=made, slots=slots or {})
+
+
+def test_acyclic_paths_are_counted_without_edges_back() -> None:
+    assert acyclic_paths(graph_of({"a": []}, "a")) == 1
+    assert acyclic_paths(graph_of({"a": ["b", "b"], "b": []}, "a")) == 2
+    assert acyclic_paths(graph_of({"a": ["b", "c"], "b": ["d", "a"], "c": ["d", "b"], "d": []}, "a")) == 3
+    assert acyclic_paths(graph_of({"a": ["a", "b"], "b": ["a", "c"], "c": []}, "a")) == 1
+    assert acyclic_paths(graph_of({"a": ["b"], "b": ["a"]}, "a")) == 0
+
+
+def test_components_come_behind_what_they_lead_to() -> None:
+    leads = {"a": ["b"], "b": ["c", "d"], "c": ["b"], "d": ["e"], "e": ["e"], "f": ["a"]}
+    assert components(leads) == [frozenset("e"), frozenset("d"), frozenset("bc"), frozenset("a"), frozenset("f")]
+
+
+def test_too_many_paths_are_counted_and_warned_of() -> None:
+    leads = {f"n{i}": [f"n{i + 1}"] * 2 for i in range(10)} | {"n10": []}
+    assert [f.message for f in lint(graph_of(leads, "n0")) if f.code == "path-explosion"] == [
+        "1,024 acyclic paths lead from 'n0' to an ending; most will be in no training conversation"
+    ]
+    assert (written(10**9), written(10**9 + 1), written(2**100)) == (
+        "1,000,000,000",
+        "at least 10^9",
+        "at least 10^30",
+    )
+
+
+def big(names: list[str]) -> Graph:
+    """A ladder with loops back, as wide as each name leads to the next two and to one far before it."""
+    leads = {
+        name: [names[min(i + 1, SIZE - 1)], names[min(i + 2, SIZE - 1)], names[i // 2]] for i, name in enumerate(names)
+    }
+    return graph_of(leads | {names[-1]: []}, names[0])
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_two_thousand_nodes_are_linted_in_under_a_second(backwards: bool) -> None:
+    names = [f"n{i:04}" for i in range(SIZE)]
+    graph = big(names[::-1] if backwards else names)
+    start = time.process_time()
+    findings = lint(graph)
+    seconds = time.process_time() - start
+    assert {f.code for f in findings} == {"path-explosion"}
+    assert findings[0].message.startswith("at least 10^417 acyclic paths")
+    assert seconds < 1, seconds
+
+
+def test_two_thousand_questions_with_a_slot_each_are_linted_in_under_a_second() -> None:
+    names = [f"n{SIZE - i:04}" for i in range(SIZE)]
+    graph = big(names)
+    nodes = {
+        name: node.model_copy(
+            update={
+                "edges": tuple(
+                    e.model_copy(update={"says": tuple(f"{p} {{{name}}}" for p in e.says)}) for e in node.edges
+                )
+            }
+        )
+        for name, node in graph.nodes.items()
+    }
+    slots = {name: Slot(code=f"@@#{name}") for name in names}
+    start = time.process_time()
+    codes = {f.code for f in lint(graph.model_copy(update={"nodes": nodes, "slots": slots}))}
+    seconds = time.process_time() - start
+    assert codes == {"path-explosion", "unused-slot"}
+    assert seconds < 1, seconds
+
+
+def test_a_finding_is_a_value() -> None:
+    one = lint(parse_procedure(TEXT, "table.yaml"))[0]
+    assert Finding.model_validate_json(one.model_dump_json()) == one
+
+
+def listed(folder: Path, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    monkeypatch.chdir(folder)
+    Path("params.yaml").write_text(
+        "sources: {table: {file: table.yaml}, drawn: {file: drawn.mmd}, lost: {file: l.dot}}"
+    )
+    Path("table.yaml").write_text(edited(("    terminal: abandonment\n", ""), ('"Too much."', '"Gladly."')))
+    Path("drawn.mmd").write_text("flowchart TD\n  A[Ask for the day] --> B([Done])\n")
+    monkeypatch.setattr(sys, "argv", ["lint", ".", *names])
+    run_stage(main)
+
+
+def test_the_command_lists_everything_and_fails_on_errors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        listed(tmp_path, monkeypatch)
+    assert ended.value.code == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(": ", 2)[2].split(";")[0] for line in lines if ": error: " in line] == [
+        "node 'goodbye' is a dead end",
+        "edge offer.cheaper and edge offer.accept share the phrase 'Gladly.'",
+    ]
+    warnings = sum(": warning: " in line for line in lines)
+    assert [line for line in lines if line.endswith(" warnings")] == [
+        f"table: 2 errors, {warnings} warnings",
+        "drawn: 0 errors, 0 warnings",
+        "lost: 1 errors, 0 warnings",
+    ]
+    assert "error: l.dot: no such file; write it, or correct its name" in lines
+
+
+def test_the_command_ends_well_where_only_warnings_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed(tmp_path, monkeypatch, "drawn")
+    assert capsys.readouterr().out == "drawn: 0 errors, 0 warnings\n"

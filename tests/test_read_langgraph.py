@@ -1,0 +1,241 @@
+"""The graph of a LangGraph file becomes a Chart; its code runs in another process, and only when it is trusted."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from flowc.chart import Arrow, Box, Chart
+from flowc.read_langgraph import read_langgraph
+from flowc.records import UserError
+
+HEAD = '''\
+"""Booking a table.
+
+More of it."""
+from functools import partial, wraps
+from typing import Literal, TypedDict
+
+from langgraph.graph import END, START, StateGraph
+
+
+class State(TypedDict):
+    day: str
+
+
+def logged(function):
+    @wraps(function)
+    def inner(state):
+        return function(state)
+    return inner
+
+
+def greet(state):
+    """Welcome the guest
+    and ask for the day.
+
+    Args: state."""
+    return state
+
+
+@logged
+def offer_table(state: State):
+    return state
+
+
+async def book(state, where):
+    """Book it."""
+    return state
+
+
+print("printed while importing")
+graph = StateGraph(State)
+'''
+BODY = """\
+graph.add_node("greet", greet)
+graph.add_node("offer_table", offer_table)
+graph.add_node("book", partial(book, where="here"))
+graph.add_node("say_goodbye", lambda state: state)
+graph.add_edge(START, "greet")
+graph.add_edge("greet", "offer_table")
+graph.add_conditional_edges(
+    "offer_table",
+    lambda s: "y",
+    {"yes please": "book", "no": END, "greet": "greet", True: "say_goodbye", "yes": "book"},
+)
+graph.add_edge("book", "say_goodbye")
+graph.add_edge("say_goodbye", END)
+"""
+COMPILED = "app = graph.compile()\n"
+
+
+def read(tmp_path: Path, text: str, seconds: float = 600) -> Chart:
+    path = tmp_path / "table.py"
+    path.write_text(text, encoding="utf-8")
+    return read_langgraph(path, "table", trust=True, seconds=seconds)
+
+
+def refused(tmp_path: Path, text: str, seconds: float = 600) -> str:
+    with pytest.raises(UserError) as raised:
+        read(tmp_path, text, seconds)
+    assert str(raised.value).startswith(f"{tmp_path}/table.py:")
+    return str(raised.value).removeprefix(f"{tmp_path}/table.py:")
+
+
+def line_of(text: str, part: str) -> int:
+    return text[: text.index(part)].count("\n") + 1
+
+
+@pytest.mark.parametrize("end", ["", COMPILED])
+def test_a_graph_becomes_boxes_and_arrows_with_the_lines_of_its_functions(tmp_path: Path, end: str) -> None:
+    text = HEAD + BODY + end
+    greet, offer, book, bye = (line_of(text, p) for p in ("def greet", "def offer", "async def", 'graph.add_node("say'))
+    chart = read(tmp_path, text)
+    assert (chart.name, chart.title, chart.start) == ("table", "Booking a table.", "__start__")
+    assert chart.boxes == {
+        "__start__": Box(label="start", kind="start", line=1),
+        "greet": Box(label="Welcome the guest and ask for the day.", line=greet),
+        "offer_table": Box(label="offer table", kind="question", line=offer),
+        "book": Box(label="Book it.", line=book),
+        "say_goodbye": Box(label="say goodbye", line=bye),
+        "__end__": Box(label="end", kind="end", line=1),
+    }
+    assert set(chart.arrows) == {
+        Arrow(source="__start__", target="greet", line=1),
+        Arrow(source="greet", target="offer_table", line=greet),
+        Arrow(source="offer_table", target="book", label="yes please", line=offer),
+        Arrow(source="offer_table", target="book", label="yes", line=offer),
+        Arrow(source="offer_table", target="__end__", label="no", line=offer),
+        Arrow(source="offer_table", target="greet", label="greet", line=offer),
+        Arrow(source="offer_table", target="say_goodbye", label="True", line=offer),
+        Arrow(source="book", target="say_goodbye", line=book),
+        Arrow(source="say_goodbye", target="__end__", line=bye),
+    }
+    assert len(chart.arrows) == 9
+
+
+def test_an_annotated_choice_needs_no_path_map(tmp_path: Path) -> None:
+    text = HEAD + (
+        'def choose(state) -> Literal["b", "c"]:\n    return "b"\n'
+        'for n in "abc":\n    graph.add_node(n, greet)\n'
+        'graph.add_edge(START, "a")\ngraph.add_conditional_edges("a", choose)\n'
+        'graph.add_edge("b", END)\ngraph.add_edge("c", END)\n'
+    )
+    arrows = read(tmp_path, text).arrows
+    assert {(a.target, a.label) for a in arrows if a.source == "a"} == {("b", "b"), ("c", "c")}
+
+
+def test_a_command_leads_where_its_annotation_says(tmp_path: Path) -> None:
+    text = HEAD + (
+        "from langgraph.types import Command\n"
+        'def choose(state) -> Command[Literal["b_node", "__end__"]]:\n    return state\n'
+        'graph.add_node("a", choose)\ngraph.add_node("b_node", greet)\ngraph.add_edge(START, "a")\n'
+    )
+    chart = read(tmp_path, text)
+    assert chart.boxes["a"].kind == "question"
+    assert {(a.source, a.target, a.label) for a in chart.arrows} == {
+        ("__start__", "a", ""), ("a", "b_node", "b node"), ("a", "__end__", "end"), ("b_node", "__end__", ""),
+    }  # fmt: skip
+
+
+def test_a_tool_node_is_a_tool(tmp_path: Path) -> None:
+    text = HEAD + (
+        "from langgraph.prebuilt import ToolNode\n"
+        'graph.add_node("look_up", ToolNode([]))\ngraph.add_edge(START, "look_up")\ngraph.add_edge("look_up", END)\n'
+    )
+    assert read(tmp_path, text).boxes["look_up"] == Box(label="look up", kind="tool", line=1)
+
+
+def test_a_file_may_import_what_lies_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "beside.py").write_text('def ask(state):\n    """Ask."""\n', encoding="utf-8")
+    text = HEAD + 'import beside\ngraph.add_node("a", beside.ask)\ngraph.add_edge(START, "a")\n'
+    assert read(tmp_path, text).boxes["a"] == Box(label="Ask.", line=1)
+
+
+def test_nothing_runs_without_trust(tmp_path: Path) -> None:
+    path, mark = tmp_path / "table.py", tmp_path / "ran"
+    path.write_text(f"open({str(mark)!r}, 'w')\n" + HEAD + BODY, encoding="utf-8")
+    with pytest.raises(UserError) as raised:
+        read_langgraph(path, "table", trust=False)
+    assert str(raised.value) == (
+        f"{path}:1: reading a LangGraph file runs its code; look through it, then allow it: "
+        "`trust: true` beside its `file` in conf/config.yaml, or --trust"
+    )
+    assert not mark.exists()
+    read_langgraph(path, "table", trust=True)
+    assert mark.exists()
+
+
+MISTAKES = {
+    "no Python": ("graph = (\n", "1:9: not valid Python: '(' was never closed; mend it"),
+    "no graph": ("x = 1\n", "1: the file defines no graph at its top level; leave exactly one StateGraph there"),
+    "two graphs": (
+        HEAD + BODY + "other = StateGraph(State)\n",
+        "1: the file defines several graphs (graph, other) at its top level; leave exactly one StateGraph there",
+    ),
+    "an exception": (
+        "x = 1\ny = x / 0\n",
+        "2: importing the file ends with ZeroDivisionError: division by zero; mend it until `python` runs it",
+    ),
+    "an end": ("import sys\nsys.exit(3)\n", "2: importing the file ends with SystemExit: 3; mend it until"),
+    "a sudden end": (
+        "import os, sys\nprint('lost', file=sys.stderr, flush=True)\nos._exit(0)\n",
+        "1: importing the file ends its process (lost); mend it until `python` runs it",
+    ),
+    "a question at the terminal": ("input()\n", "1: importing the file ends with EOFError: EOF when reading a line"),
+    "a choice without a path map": (
+        HEAD + 'graph.add_node("a", greet)\ngraph.add_edge(START, "a")\n'
+        'def choose(state):\n    return "a"\ngraph.add_conditional_edges("a", choose)\n',
+        "1: where 'choose' leads from 'a' is not said; give add_conditional_edges a path map, or annotate",
+    ),
+    "two choices at once": (
+        HEAD + BODY + 'graph.add_conditional_edges("offer_table", logged, {1: "book"})\n',
+        "1: 'offer_table' makes 2 choices at the same time; join their path maps in one",
+    ),
+    "two ways at once": (
+        HEAD + BODY + 'graph.add_edge("greet", "book")\n',
+        "21: 'greet' leads to book, offer_table at the same time; lead to one after the other, or choose with",
+    ),
+    "a graph in a graph": (
+        HEAD + BODY.replace('"greet", greet)', '"greet", inner().compile())').join(
+            ["def inner():\n    g = StateGraph(State)\n    g.add_node('x', greet)\n    g.add_edge(START, 'x')\n"
+             "    return g\n", ""]
+        ),
+        "1: node 'greet' is a graph of its own; add its nodes to this graph in its place",
+    ),
+    "a graph that does not compile": (HEAD, "1: importing the file ends with ValueError: "),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_mistake_is_named_with_its_line_and_a_remedy(tmp_path: Path, case: str) -> None:
+    text, expected = MISTAKES[case]
+    assert refused(tmp_path, text).startswith(expected)
+
+
+def test_a_file_that_never_ends_is_stopped_with_all_that_it_started(tmp_path: Path) -> None:
+    text = f"""\
+import os, subprocess, time
+child = subprocess.Popen(["sleep", "100"])
+open({str(tmp_path / "pid")!r}, "w").write(str(child.pid))
+time.sleep(100)
+"""
+    start = time.monotonic()
+    assert refused(tmp_path, text, seconds=2).startswith("1: importing the file takes more than 2 seconds; put what")
+    assert time.monotonic() - start < 20
+    pid = int((tmp_path / "pid").read_text())
+    for _ in range(50):
+        if not Path(f"/proc/{pid}").exists() or "Z (" in Path(f"/proc/{pid}/status").read_text():
+            break
+        time.sleep(0.1)
+    else:
+        os.kill(pid, 9)
+        pytest.fail("the child outlived the file")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"lost.py: no such file; correct its name$"):
+        read_langgraph(tmp_path / "lost.py", "lost", trust=True)
