@@ -143,8 +143,9 @@ def _interrupted(graph: Graph, trunk: Scenario, turn: _Turn, rng: Random) -> Ite
 
 # Ten branches take one each, and a trunk with fewer leaves out the last. Interruptions stand late: with as many as of
 # each other kind the model ended conversations that went on, with half as many it overheard some who wanted to stop.
+# Volunteering has three places: with two the model took all for told after one value told early, and called too soon.
 _KINDS = (
-    _other_edges, _volunteered, _aside, _corrected, _interrupted, _volunteered, _aside, _corrected, _other_edges,
+    _other_edges, _volunteered, _aside, _corrected, _interrupted, _volunteered, _aside, _volunteered, _other_edges,
     _interrupted,
 )  # fmt: skip
 
