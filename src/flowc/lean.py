@@ -1,8 +1,9 @@
 """Norms and gated units of Llama-like models that keep fewer tensors for the backward pass.
 
 Written in single operations, a norm keeps its input twice and its result twice, half of them in fp32, and a gated
-unit its activation beside what that is made from: a third of all that a training step keeps. Here both are made
-again when they are wanted; the result is the same, and gradients of a norm are summed in fp32.
+unit its activation beside what that is made from: 22 % of what a training step keeps (1,744 against 1,368 MiB in
+SmolLM2-135M, a family of 1,695 tokens). Here both are made again when they are wanted; the result is the same, and
+gradients of a norm are summed in fp32.
 """
 
 from __future__ import annotations
