@@ -4,17 +4,21 @@ BIN := .venv/bin
 LOCK ?= requirements.lock
 STAMP := .venv/$(LOCK).installed
 P ?= travel_booking
+STUDY ?= docs/study
 ARGS ?=
 
 # dvc.yaml says `python`: it has to be the environment's, activated or not.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help env params repro lint import show test check chat serve
+.PHONY: help env params repro study lint import show test check chat serve
 
 help:
 	@echo "make repro               everything: environment, params.yaml, pipeline, report"
 	@echo "make repro ARGS=...      the same with other params, for example ARGS='scale=smoke seed=1'"
+	@echo "make study               all three procedures, hours on two cores, apart from what is here; its report goes to"
+	@echo "                         docs/study: python -m scripts.study docs/study; to try it in minutes:"
+	@echo "                           make study STUDY=charts/study ARGS=scale=study_smoke"
 	@echo "make params [ARGS=...]   compose conf/ into params.yaml: python -m scripts.compose ARGS"
 	@echo "make lint [P=procedure]  list what is wrong with procedures: python -m scripts.lint data/procedures [P]"
 	@echo "make import FILE=chart   make a chart an editable procedure, with NAME=, FLOW=, TRUST=1:"
@@ -59,6 +63,10 @@ repro: params
 	@sed -n '/<!-- headline -->/,/<!-- \/headline -->/{/<!--/!p;}' reports/report.md
 	@echo
 	@echo "The whole report: reports/report.md"
+
+# The experiment takes what Git holds, with edits of it; new files have to be added first.
+study: $(STAMP)
+	@$(BIN)/python -m scripts.study $(STUDY) $(ARGS)
 
 # P has a default for the other targets; here none means all.
 lint: $(STAMP)

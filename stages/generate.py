@@ -4,6 +4,7 @@ from pathlib import Path
 
 from flowc.generate import GenerateParams, generate
 from flowc.graph import Graph
+from flowc.overrides import for_procedure
 from flowc.params import load, load_value
 from flowc.records import UserError, read_record, run_stage, stage_parser, write_json, write_jsonl
 
@@ -17,8 +18,10 @@ def main() -> Path | None:
     parser.add_argument("--metrics", type=Path, required=True, help="the coverage report to write, JSON")
     args = parser.parse_args()
     graph = read_record(args.graph, Graph)
+    shared, sources = load("generate", GenerateParams), load_value("sources", dict)
+    params = for_procedure(shared, "generate", sources, graph.procedure)
     try:
-        made = generate(graph, load("generate", GenerateParams), load_value("seed", int))
+        made = generate(graph, params, load_value("seed", int))
     except ValueError as e:
         raise UserError(f"{args.graph}: {e}") from e
     write_jsonl(args.out / "train.jsonl", made.train)

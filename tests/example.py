@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
+from flowc.filling import Deviations
 from flowc.graph import Graph
 from flowc.parse import parse_procedure
 from flowc.records import Message
-from flowc.scenarios import Deviations, Scenario, sample
+from flowc.sampling import sample
+from flowc.scenarios import Scenario
 from flowc.teacher import ScriptedAgent
 from flowc.tools import call_for, execute
 from flowc.transcripts import Ended, Tokens, Transcript, Turn

@@ -31,6 +31,7 @@ def scored(success: float, recovery: dict[str, Any], prompt: float) -> dict[str,
         "by_split": {"seen_path": halves, "held_out_path": dict(halves)},
         "by_deviation": {"side_question": criteria},
         "endings": {"terminal": 58, "turn_limit": 2},
+        "by_node": {"ask": {"n": 60, "right": 57}, "find": {"n": 50, "right": 50}},
         "tokens": {
             "prompt_per_conversation": prompt,
             "completion_per_conversation": 180.4,
@@ -138,6 +139,8 @@ def generation() -> dict[str, Any]:
         "coverage": {
             "nodes": 1.0,
             "edges": 0.5,
+            "edge_pairs": 0.75,
+            "endings": 1.0,
             "interrupts": 1.0,
             "distinct_paths": 12,
             "held_out_paths": 3,

@@ -1,6 +1,6 @@
 """Stands in for a stage in test_wiring.py: hashes what the stage depends on into all that it writes.
 
-Usage: WIRING_LOG=FILE python stub.py --deps PATH ... --params SECTION ... --outs PATH ...
+Usage: WIRING_LOG=FILE [WIRING_KILL=STAGE] python stub.py --deps PATH ... --params SECTION ... --outs PATH ...
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import argparse
 import hashlib
 import json
 import os
+import signal
 import time
 from functools import reduce
 from pathlib import Path
@@ -30,6 +31,9 @@ def main() -> None:
     parser.add_argument("--params", nargs="*")
     parser.add_argument("--outs", nargs="*", type=Path)
     args = parser.parse_args()
+    stage = os.environ["DVC_STAGE"].removeprefix("dvc.yaml:")
+    if stage == os.environ.get("WIRING_KILL"):  # as when the machine goes down: nobody can clean up
+        os.killpg(0, signal.SIGKILL)
     params = yaml.safe_load(Path("params.yaml").read_text())
     values = [reduce(lambda found, key: found[key], section.split("."), params) for section in args.params]
     digest = hashlib.sha256(json.dumps(values).encode())
@@ -43,7 +47,7 @@ def main() -> None:
             value = {"seconds": time.time()} if "timings" in file.parts else {"sha256": digest.hexdigest()}
             file.write_text(json.dumps(value))
     with Path(os.environ["WIRING_LOG"]).open("a") as log:
-        log.write(os.environ["DVC_STAGE"].removeprefix("dvc.yaml:") + "\n")
+        log.write(stage + "\n")
 
 
 if __name__ == "__main__":

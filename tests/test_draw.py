@@ -18,7 +18,7 @@ from flowc.mermaid import flowchart
 from flowc.records import UserError, run_stage
 from scripts.show import main
 from tests.example import TEXT
-from tests.test_from_chart import sound_charts
+from tests.test_charts_played import sound_charts
 
 
 def apart(a: Place, b: Place) -> bool:

@@ -112,6 +112,15 @@ def test_endings_and_tokens_are_means_per_conversation(done: Evaluation) -> None
     }  # fmt: skip
 
 
+def test_decisions_are_summed_by_node(done: Evaluation) -> None:
+    by_node = done.scores["arms"]["good"]["by_node"]
+    messages = sum(t.message.role == "assistant" for played in TRANSCRIPTS["good"] for t in played.turns)
+    assert sum(d["n"] for d in by_node.values()) == messages - 20
+    assert [d for d in by_node.values() if d["right"] != d["n"]] == []
+    assert set(by_node) <= {n for n, node in GRAPH.nodes.items() if not node.terminal}
+    assert done.scores["arms"]["half"]["by_node"]["ask_day"]["n"] < by_node["ask_day"]["n"]
+
+
 def test_judgements_come_by_arm_and_scenario(done: Evaluation) -> None:
     assert [(j.arm, j.scenario) for j in done.judgements[:20]] == [("perfect", s.id) for s in SCENARIOS]
     assert len(done.judgements) == 40

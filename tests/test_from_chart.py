@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
-from random import Random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from flowc.branches import branches
 from flowc.built_in_phrases import ANSWERS, kind_of
-from flowc.chart import Arrow, Box, Chart, Escape, Kind
-from flowc.chart_flow import reach, said
+from flowc.chart import Arrow, Box, Chart, Escape
+from flowc.chart_flow import said
 from flowc.chart_words import answer, identifier, speech, terminal_of
-from flowc.from_chart import graph_of
-from flowc.graph import Graph, breadth_first, hubs
+from flowc.from_chart import draft_of, graph_of
+from flowc.graph import Graph, breadth_first
 from flowc.read_mermaid import read_mermaid
 from flowc.records import UserError
-from flowc.scenarios import sample
-from flowc.teacher import converse
-from tests.example import MANY_DEVIATIONS, play
+from tests.playing import assert_playable
 
 CLAIMS = """\
 flowchart TD
@@ -279,6 +272,28 @@ def test_a_default_arrow_needs_no_label() -> None:
     assert graph.nodes["colour"].edges[1].says[1:] == ANSWERS["other"]
 
 
+def test_what_a_chart_draws_has_its_line_and_what_is_built_in_has_none() -> None:
+    escapes = (
+        Escape(label="wants a person", target="A", line=40),
+        Escape(label="the link is lost", target="C", line=41),
+    )
+    chart = claims().model_copy(update={"escapes": escapes})
+    draft = draft_of(chart, "claims.mmd")
+    assert set(draft.graph.interrupts) == {"wants_a_person", "the_link_is_lost", "human", "cancel", "off_topic"}
+    places = {
+        ("slots", "date_of_loss", "values"): "claims.mmd:2",
+        ("tools", "look_up_the_policy"): "claims.mmd:4",
+        ("nodes", "offer_a_repair", "say", 0): "claims.mmd:6",
+        ("nodes", "offer_a_repair", "edges", 2, "says"): "claims.mmd:10",
+        ("interrupts", "wants_a_person", "says", 0): "claims.mmd:40",
+        ("interrupts", "the_link_is_lost", "says"): "claims.mmd:41",
+        ("nodes", "heard_the_link_is_lost", "say"): "claims.mmd:41",
+        ("interrupts", "cancel", "says"): "claims.mmd",
+        ("interrupts", "off_topic", "say"): "claims.mmd",
+    }
+    assert {loc: draft.source.place("claims.mmd", loc) for loc in places} == places
+
+
 def test_names_are_unique_identifiers() -> None:
     taken: list[str] = []
     for label in ("Ask?", "Ask!", "3 days", "", "Größe: 1/2", "²", "can't", "a very long label of more than six words"):
@@ -385,140 +400,3 @@ def test_an_escape_to_a_tool_is_heard_before_the_tool_is_called() -> None:
     assert graph.interrupts["bill"].to == "heard_bill"
     assert graph.nodes["heard_bill"].edges[0].to == "look_up_the_policy"
     assert_playable(graph)
-
-
-def assert_playable(graph: Graph, count: int = 20) -> None:
-    """Play scenarios of every split and kind, and their branches, to the end that they plan."""
-    seen: set[str] = set()
-    for split in ("train", "seen_path", "held_out_path"):
-        for scenario in sample(graph, count, split, MANY_DEVIATIONS, 0.3, seed=1):
-            made = converse(graph, scenario, "train")
-            assert made.steps[-1] == (scenario.ending,) or made.steps[-1][-1] == scenario.ending
-            assert all("{" not in m.content or m.role == "tool" for m in made.messages)
-            seen |= {*scenario.path, *scenario.deviations}
-            if split == "train":
-                for branch in branches(graph, scenario, 6, Random(scenario.seed)):
-                    converse(graph, branch, "train")
-                if graph.nodes[scenario.ending].terminal:
-                    play(graph, scenario)
-    led_to = reach([graph.start], {n: [e.to for e in node.edges] for n, node in graph.nodes.items()})
-    edges = {f"{n}.{e.id}" for n in led_to for e in graph.nodes[n].edges}
-    assert edges <= seen
-    assert {"off_topic", "interrupt"} <= seen
-
-
-def test_a_converted_chart_can_be_played_on_every_path() -> None:
-    assert_playable(graph_of(claims(), "x"))
-    assert_playable(graph_of(claims(collects=False), "x"))
-
-
-LABELS = [
-    "",
-    "Start",
-    "Ask for the day",
-    "Is it ok?",
-    "Offer a refund",
-    "Tell the customer to wait",
-    "Bye",
-    "{x} 50%",
-    "End",
-]
-ANSWER_LABELS = [
-    "",
-    "yes",
-    "no",
-    "Yes, now",
-    "else",
-    "customer agrees",
-    "{",
-    "!",
-    ".",
-    "a",
-    "a, please",
-    "works",
-    "> 3",
-]
-
-
-@st.composite
-def charts(draw: st.DrawFn) -> Chart:
-    """Charts that hang together more often than not, with all that any format can say."""
-    names = [f"b{i}" for i in range(draw(st.integers(2, 7)))]
-    kinds: st.SearchStrategy[Kind] = st.sampled_from(["step", "step", "question", "tool", "start", "end"])
-    slots = {"day": ("Mon", "Tue", "Wed", "Thu", "Fri"), "it": ("yes", "no"), "too": ("yes", "no"), "one": ("x",)}
-    boxes = {
-        n: Box(label=draw(st.sampled_from(LABELS)), kind=draw(kinds), line=i,
-               collects=draw(st.sampled_from([None, None, *slots, "text"])))
-        for i, n in enumerate(names, 1)
-    }  # fmt: skip
-    label = st.sampled_from(ANSWER_LABELS)
-    arrows = [Arrow(source=a, target=b, label=draw(label), line=1) for a, b in pairwise(names)]
-    pairs = draw(st.lists(st.tuples(st.sampled_from(names), st.sampled_from(names), label, st.booleans()), max_size=4))
-    arrows += [Arrow(source=s, target=t, label=a, default=d, line=2) for s, t, a, d in pairs]
-    escapes = draw(st.lists(st.builds(Escape, label=label, target=st.sampled_from(names), line=st.just(3)), max_size=1))
-    start = draw(st.sampled_from([None, "b0"]))
-    return Chart(name="x", start=start, boxes=boxes, arrows=tuple(arrows), escapes=tuple(escapes), slots=slots)
-
-
-@st.composite
-def sound_charts(draw: st.DrawFn) -> Chart:
-    """Charts without mistakes: each box leads to the next, hubs also elsewhere, forward or back."""
-    names = [f"b{i}" for i in range(draw(st.integers(3, 8)))]
-    slots = {"day": ("Mon", "Tue", "Wed", "Thu", "Fri"), "it": ("yes", "no"), "too": ("yes", "no"), "one": ("x",)}
-    boxes, arrows = dict[str, Box](), list[Arrow]()
-    kinds: st.SearchStrategy[Kind] = st.sampled_from(["step", "step", "question", "tool"])
-    words = st.sampled_from([label for label in LABELS if label not in ("", "Start")])
-    for i, n in enumerate(names[:-1]):
-        kind = draw(kinds) if i else "step"
-        least = 2 if kind == "question" else 1
-        labels = draw(
-            st.lists(
-                st.sampled_from([a for a in ANSWER_LABELS if re.search(r"\w", a)]),
-                min_size=least,
-                max_size=3,
-                unique=True,
-            )
-        )
-        targets = [names[i + 1], *(draw(st.sampled_from(names[1:])) for _ in labels[1:])]
-        labels = labels if len(labels) > 1 else [""]
-        arrows += [Arrow(source=n, target=t, label=a, line=2) for a, t in zip(labels, targets, strict=True)]
-        collects = draw(st.sampled_from([None, *slots, "text"]))
-        boxes[n] = Box(label=draw(words), kind=kind, collects=collects, line=1)
-    boxes[names[-1]] = Box(label="Bye", kind="end", line=1)
-    target = st.sampled_from(names)
-    escapes = draw(st.lists(st.builds(Escape, label=words, target=target, line=st.just(3)), max_size=2))
-    return Chart(name="x", start="b0", boxes=boxes, arrows=tuple(arrows), escapes=tuple(escapes), slots=slots)
-
-
-@settings(max_examples=200, deadline=None, derandomize=True)
-@given(sound_charts())
-def test_sound_charts_give_procedures_that_can_be_played(chart: Chart) -> None:
-    play_some(graph_of(chart, "x.mmd"))
-
-
-@settings(max_examples=200, deadline=None, derandomize=True)
-@given(charts())
-def test_any_chart_gives_a_playable_procedure_or_a_mistake(chart: Chart) -> None:
-    try:
-        graph = graph_of(chart, "x.mmd")
-    except UserError as e:
-        assert str(e).startswith("x.mmd:")
-        return
-    assert graph_of(chart, "x.mmd") == graph
-    play_some(graph)
-
-
-def play_some(graph: Graph) -> None:
-    """Hold a converted chart against what every one fulfils, and play some of its conversations."""
-    assert Graph.model_validate_json(graph.model_dump_json()) == graph
-    for name in hubs(graph):
-        keys = [said(p) for e in graph.nodes[name].edges for p in set(e.says)]
-        assert len(keys) == len(set(keys))
-    assert min((len(e.says) for x in graph.nodes.values() if x.role == "agent" for e in x.edges), default=2) >= 2
-    try:
-        scenarios = sample(graph, 6, "train", MANY_DEVIATIONS, 0.3, seed=2)
-    except ValueError as e:
-        assert "too few paths" in str(e)
-        return
-    for scenario in scenarios:
-        converse(graph, scenario, "train")

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from flowc.filling import Deviations
 from flowc.generate import Generated, GenerateParams, generate
 from flowc.graph import Graph, edges, is_held_out, part
 from flowc.records import Conversation, canonical, read_jsonl, run_stage, write_json
-from flowc.scenarios import Deviations, Scenario, is_held_out_path
+from flowc.scenarios import Scenario, is_held_out_path
 from stages.generate import main
 from tests.example import example_graph
 
@@ -88,6 +89,17 @@ def test_visits_are_counts_of_the_conversations(travel_data: Generated) -> None:
     assert {e: steps.count(e) for e in travel_data.metrics["edge_visits"]} == travel_data.metrics["edge_visits"]
 
 
+def test_pairs_of_edges_and_endings_are_counted(table: Graph, made: Generated) -> None:
+    visits = made.metrics["edge_pair_visits"]
+    assert len(visits) == sum(len(table.nodes[e.to].edges) for _, e in edges(table))
+    path_pairs = [f"{one} {two}" for c in made.train for one, two in zip(c.path, c.path[1:], strict=False)]
+    assert visits == {pair: path_pairs.count(pair) for pair in visits}
+    assert made.metrics["coverage"]["edge_pairs"] == round(sum(v > 0 for v in visits.values()) / len(visits), 4)
+    endings = [c.ending for c in made.train]
+    assert made.metrics["ending_visits"] == {n: endings.count(n) for n in ("done", "goodbye", "hand_over")}
+    assert made.metrics["coverage"]["endings"] == 1.0
+
+
 def user_text(conversations: list[Conversation]) -> str:
     return "\n".join(m.content.casefold() for c in conversations for m in c.messages if m.role == "user")
 
@@ -149,7 +161,10 @@ def test_the_stage_writes_what_generate_gives(
     table: Graph, made: Generated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_json(tmp_path / "table.json", table.model_dump(mode="json"))
-    write_json(tmp_path / "params.yaml", {"seed": 0, "generate": PARAMS.model_dump()})
+    # The section asks for another number, and the procedure's own entry for that of PARAMS.
+    shared = PARAMS.model_dump() | {"train": 7}
+    sources = {"table": {"file": "table.yaml", "generate": {"train": PARAMS.train}}, "other": {"file": "other.yaml"}}
+    write_json(tmp_path / "params.yaml", {"seed": 0, "generate": shared, "sources": sources})
     monkeypatch.chdir(tmp_path)
     arguments = ["generate", "table.json", "--out", "out", "--scenarios", "s.jsonl", "--metrics", "m.json"]
     monkeypatch.setattr(sys, "argv", arguments)

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from flowc.conformance import judge
+from flowc.filling import Deviations
 from flowc.generate import Generated, GenerateParams, generate
 from flowc.graph import Graph, edges, hubs, is_held_out, split_bank, terminals
 from flowc.lint import lint
 from flowc.parse import parse_procedure
 from flowc.paths import statistics
-from flowc.scenarios import Deviations, sample
+from flowc.sampling import sample
 from tests.example import MANY_DEVIATIONS, play
 from tests.workspace import ROOT
 

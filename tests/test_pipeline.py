@@ -104,8 +104,8 @@ def test_a_stage_lists_the_params_that_its_shell_loads(verb: str) -> None:
     ]
     loaded = {n.args[0].value for n in calls if isinstance(n.args[0], ast.Constant)}
     assert len(loaded) == len(calls), "name the section literally"
-    # A stage of a `foreach` depends on its own entry: an edit of another one does not run it.
-    listed = [p.removesuffix(".${key}") for p in PIPELINE[verb].get("params", [])]
+    # A procedure's stage depends on its own entry of `sources`: an edit of another one does not run it.
+    listed = [re.sub(r"\.\$\{(key|item\.procedure)\}$", "", p) for p in PIPELINE[verb].get("params", [])]
     assert sorted(listed) == sorted(map(str, loaded))
 
 

@@ -13,7 +13,7 @@ from flowc.graph import Graph, edges, hubs, part, split_bank, terminals
 from flowc.lint import lint
 from flowc.parse import parse_procedure
 from flowc.paths import depth_first, statistics
-from flowc.scenarios import sample
+from flowc.sampling import sample
 from tests.example import MANY_DEVIATIONS, play
 from tests.workspace import ROOT
 

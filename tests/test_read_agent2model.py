@@ -13,6 +13,7 @@ from flowc.chart import Arrow, Box, Chart, Kind
 from flowc.graph import Terminal
 from flowc.read_agent2model import read_agent2model
 from flowc.records import UserError
+from tests.reading import reads, without_lines
 
 TEXT = """\
 name: trips
@@ -107,13 +108,6 @@ def test_a_mistake_is_named_with_its_line_and_a_remedy(case: str) -> None:
     assert str(raised.value).startswith(f"trips.yaml:{expected}")
 
 
-def without_lines(chart: Chart) -> Chart:
-    boxes = {i: box.model_copy(update={"line": 1}) for i, box in chart.boxes.items()}
-    return chart.model_copy(
-        update={"boxes": boxes, "arrows": tuple(a.model_copy(update={"line": 1}) for a in chart.arrows)}
-    )
-
-
 ROLES: dict[Kind, str] = {"step": "agent", "question": "decision", "tool": "tool"}
 
 
@@ -155,18 +149,11 @@ def test_a_chart_that_is_written_and_read_again_is_the_same(chart: Chart) -> Non
     assert without_lines(read_agent2model(write(chart), "f.yaml", "p")) == chart
 
 
-def reads(text: str) -> None:
-    try:
-        assert read_agent2model(text, "f", "p").boxes
-    except UserError as e:
-        assert str(e).startswith("f:")
-
-
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.one_of(st.text(), st.text(alphabet="nodes:{}[]\n -'&*")))
 def test_any_text_gives_a_chart_or_a_named_mistake(text: str) -> None:
-    reads(text)
-    reads("nodes:\n  " + text)
+    reads(lambda: read_agent2model(text, "f", "p"), "f")
+    reads(lambda: read_agent2model("nodes:\n  " + text, "f", "p"), "f")
 
 
 SCALARS = st.sampled_from(["a", "b", "c", "agent", "user", "decision", "success", "", "on", 1, None, 2.5])
@@ -195,5 +182,6 @@ NODES = st.dictionaries(
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(NODES, VALUES, VALUES)
 def test_what_is_nearly_a_flowchart_gives_a_chart_or_a_named_mistake(nodes: Any, start: Any, slots: Any) -> None:
-    reads(json.dumps({"nodes": nodes}))
-    reads(json.dumps({"nodes": nodes, "start": start, "scenario_variables": slots}))
+    reads(lambda: read_agent2model(json.dumps({"nodes": nodes}), "f", "p"), "f")
+    more = {"nodes": nodes, "start": start, "scenario_variables": slots}
+    reads(lambda: read_agent2model(json.dumps(more), "f", "p"), "f")

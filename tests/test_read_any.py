@@ -108,11 +108,11 @@ def test_python_is_read_when_it_is_trusted(tmp_path: Path) -> None:
 def test_a_draft_of_a_chart_knows_the_lines_of_its_boxes(tmp_path: Path) -> None:
     (tmp_path / "t.mmd").write_text(MERMAID)
     source = read_draft(tmp_path / "t.mmd", "table").source
-    assert [source.line(("nodes", n, "edges", 0)) for n in ("ask_for_the_day", "table_booked", "cancelled")] == [
-        2,
-        3,
-        1,
+    assert [source.place("t.mmd", ("nodes", n, "edges", 0)) for n in ("ask_for_the_day", "table_booked")] == [
+        "t.mmd:2",
+        "t.mmd:3",
     ]
+    assert source.place("t.mmd", ("nodes", "cancelled", "say", 0)) == "t.mmd"
 
 
 MISTAKES = {

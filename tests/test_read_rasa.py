@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from flowc.chart import Arrow, Box, Chart, Kind
 from flowc.read_rasa import read_rasa
 from flowc.records import UserError
+from tests.reading import reads, without_lines
 
 TEXT = """\
 version: "3.1"
@@ -286,30 +287,17 @@ def charts(draw: st.DrawFn) -> Chart:
     return Chart(name="p", title=draw(WORDS), start=ids[0], boxes=boxes, arrows=tuple(arrows), slots=slots)
 
 
-def without_lines(chart: Chart) -> Chart:
-    boxes = {i: box.model_copy(update={"line": 1}) for i, box in chart.boxes.items()}
-    arrows = sorted((a.model_copy(update={"line": 1}) for a in chart.arrows), key=lambda a: list(boxes).index(a.source))
-    return chart.model_copy(update={"boxes": boxes, "arrows": tuple(arrows)})
-
-
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(charts())
 def test_a_chart_that_is_written_and_read_again_is_the_same(chart: Chart) -> None:
     assert without_lines(read_rasa(write(chart), "f", "p", None)) == without_lines(chart)
 
 
-def reads(text: str, flow: str | None = None) -> None:
-    try:
-        assert read_rasa(text, "f", "p", flow).boxes
-    except UserError as e:
-        assert str(e).startswith("f:")
-
-
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.one_of(st.text(), st.text(alphabet="flows:{}[]\n -'&*")))
 def test_any_text_gives_a_chart_or_a_named_mistake(text: str) -> None:
-    reads(text)
-    reads("flows: {a: {steps:\n  " + text)
+    reads(lambda: read_rasa(text, "f", "p", None), "f")
+    reads(lambda: read_rasa("flows: {a: {steps:\n  " + text, "f", "p", None), "f")
 
 
 REFERENCES = st.sampled_from(["i", "j", "END", "a", "b", "", 1, None, "slots."])
@@ -333,4 +321,4 @@ STEPS: st.SearchStrategy[dict[str, Any]] = st.builds(
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.dictionaries(st.sampled_from("ab"), st.fixed_dictionaries({"steps": st.lists(STEPS, max_size=4)})))
 def test_what_is_nearly_a_flow_gives_a_chart_or_a_named_mistake(flows: Any) -> None:
-    reads(json.dumps({"flows": flows}), "a")
+    reads(lambda: read_rasa(json.dumps({"flows": flows}), "f", "p", "a"), "f")

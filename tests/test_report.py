@@ -18,6 +18,7 @@ from flowc.scoreboard import Targets, headline
 from tests.parcel import benchmark, examples, generation, graph, rate, row_of, scores, training
 
 PARAMS = ReportParams(
+    command="make repro",
     targets=Targets(seen_path=0.95, held_out_path=0.9, information_accuracy=0.98),
     example_messages=3,
     example_characters=200,
@@ -87,9 +88,66 @@ def test_the_tables_show_what_the_metrics_say(reports: Path) -> None:
     assert row_of(made, "Share of the matrix peak")[1] == "61.2 %"
     assert row_of(made, "Eval loss of it")[1] == "0.1902"
     assert row_of(made, "Edges visited")[1] == "50 %"
+    assert row_of(made, "Pairs of edges, one after the other")[1] == "75 %"
+    assert row_of(made, "Lost parcels") == ["Lost parcels", "4", "1", "2", "2"]
     assert row_of(made, "Memory")[1] == "24 GiB"
     assert "its accuracy is 98 % [96–100] (n = 400)." in made
     assert "LLM judges (naturalness and the like): not run: none configured." in made
+
+
+def test_quality_by_node_names_the_worst_and_sets_it_against_visits(reports: Path) -> None:
+    made = page(reports)
+    assert "Of 110 decisions 97.3 % were right." in made
+    assert "Nodes with wrong decisions: 1 of 2, the worst first:" in made
+    nodes = made.split("### Quality by node")[1]
+    assert row_of(nodes, "ask") == ["ask", "480", "60", "3", "95 %"]
+    assert row_of(nodes, "100 to 999") == ["100 to 999", "2", "110", "97.3 %"]
+    assert "parcel-nodes.png" in made
+    assert "No conversation of the evaluation went on from" not in made
+
+
+def test_scores_without_decisions_are_not_measured_by_node(reports: Path) -> None:
+    bare = scores()
+    bare["arms"]["compiled"]["by_node"] = {}
+    write_json(reports / "scores" / "parcel.json", bare)
+    made = page(reports)
+    assert "Decisions by node: not measured." in made
+    assert "parcel-nodes.png" not in made
+
+
+def test_several_procedures_stand_in_one_table_first_and_then_each_in_its_section(reports: Path) -> None:
+    low = scores() | {"procedure": "letter"}
+    low["arms"]["compiled"]["by_split"]["seen_path"]["task_success"] = rate(0.5, 0.4, 0.6, n=30)
+    low["arms"]["compiled"]["by_node"] = {f"n{i}": {"n": 20, "right": i} for i in range(12)}
+    for kind in ("generation", "training", "benchmark", "examples"):
+        (reports / kind / "letter.json").write_text((reports / kind / "parcel.json").read_text())
+    write_json(reports / "scores" / "letter.json", low)
+    write_json(reports / "scores" / "note.json", scores() | {"arms": {}})
+    for kind in ("generation", "training", "benchmark", "examples"):
+        (reports / kind / "note.json").write_text((reports / kind / "parcel.json").read_text())
+    names = {"parcel": "Lost parcels", "letter": "Lost letters", "note": "Lost notes"}
+    graphs = {p: graph().model_copy(update={"procedure": p, "title": title}) for p, title in names.items()}
+    params = PARAMS.model_copy(update={"command": "make study"})
+    made = report([read_metrics(reports, p) for p in names], graphs, params, "plots")
+    before, rest = made.split(OPEN)
+    first, sections = rest.split(CLOSE)
+    assert "Does the compiled model" not in before + first
+    assert row_of(first, "Lost parcels") == [
+        "Lost parcels", "Yes", "60", "96.7 % [86.7–100]", "96.7 % [86.7–100]", "96.7 % [86.7–100]", "99.5 % [98.5–100]"
+    ]  # fmt: skip
+    assert row_of(first, "Lost letters")[1:5] == ["No", "60", "96.7 % [86.7–100]", "50 % [40–60]"]
+    assert row_of(first, "Lost notes")[1:] == ["Not known", *["not run"] * 5]
+    assert [line for line in sections.splitlines() if line.startswith("## ")] == [
+        "## Lost parcels", "## Lost letters", "## Lost notes", "## How to repeat"
+    ]  # fmt: skip
+    letters = sections.split("## Lost letters")[1].split("## Lost notes")[0]
+    assert letters.index("follow the procedure? No.**") < letters.index("### Success")
+    assert "Nodes with wrong decisions: 12 of 12; the 10 worst:" in letters
+    assert "No conversation of the evaluation went on from: ask, find." in letters
+    assert row_of(letters.split("### Quality by node")[1], "n9") == ["n9", "not measured", "20", "11", "45 %"]
+    assert "| n10 " not in letters
+    assert row_of(sections, "Lost notes") == ["Lost notes", "4", "1", "2", "2"]
+    assert "```sh\nmake study\n```" in sections
 
 
 def test_stages_without_a_timing_are_shown_as_not_run(reports: Path) -> None:

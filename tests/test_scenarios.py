@@ -6,8 +6,10 @@ from collections import Counter
 
 import pytest
 
-from flowc.graph import Graph, edges, is_held_out
-from flowc.scenarios import Deviations, Scenario, SplitName, Step, is_held_out_path, phrases_of, sample
+from flowc.filling import Deviations
+from flowc.graph import Graph, is_held_out
+from flowc.sampling import sample
+from flowc.scenarios import Scenario, Step, phrases_of
 from flowc.slots import number_in
 from flowc.voices import PERSONAS
 from tests.example import MANY_DEVIATIONS, NO_DEVIATIONS, example_graph, example_scenarios, play
@@ -16,49 +18,12 @@ SCENARIOS = example_scenarios(example_graph(), 200)
 PLAIN = example_scenarios(example_graph(), 100, NO_DEVIATIONS)
 
 
-def targets(graph: Graph, scenario: Scenario) -> list[str]:
-    """The node behind each step of a path."""
-    to = {f"{n}.{e.id}": e.to for n, e in edges(graph)}
-    return [graph.interrupts[s.split("!")[1]].to or "" if "!" in s else to[s] for s in scenario.path]
-
-
 def test_the_same_arguments_give_the_same_scenarios(table: Graph) -> None:
     assert example_scenarios(table, 200) == SCENARIOS
 
 
 def test_another_seed_gives_other_scenarios(table: Graph) -> None:
     assert sample(table, 20, "train", MANY_DEVIATIONS, 0.2, seed=4) != SCENARIOS[:20]
-
-
-def test_a_path_leads_edge_by_edge_from_the_start_to_its_ending(table: Graph) -> None:
-    for scenario in SCENARIOS:
-        ends = targets(table, scenario)
-        starts = [s.replace("!", ".").split(".")[0] for s in scenario.path]
-        assert starts == [table.start, *ends[:-1]]
-        assert ends[-1] == scenario.ending
-        assert table.nodes[scenario.ending].terminal
-
-
-def test_no_edge_is_taken_more_than_twice() -> None:
-    assert max(max(Counter(s.path).values()) for s in SCENARIOS) == 2
-
-
-def test_all_edges_and_interrupts_that_lead_away_are_taken(table: Graph) -> None:
-    taken = {step for s in SCENARIOS for step in s.path}
-    assert {f"{n}.{e.id}" for n, e in edges(table)} <= taken
-    assert {step.split("!")[1] for step in taken if "!" in step} == {"human"}
-
-
-def test_paths_of_the_splits_are_disjoint(table: Graph) -> None:
-    held_out = sample(table, 40, "held_out_path", NO_DEVIATIONS, 0.2, seed=0)
-    assert {is_held_out_path(s.path) for s in held_out} == {True}
-    assert {is_held_out_path(s.path) for s in SCENARIOS} == {False}
-
-
-def test_seen_paths_come_from_among_those_of_training(table: Graph) -> None:
-    among = {SCENARIOS[0].path, SCENARIOS[1].path, SCENARIOS[2].path}
-    seen = sample(table, 40, "seen_path", NO_DEVIATIONS, 0.2, seed=0, among=among)
-    assert {s.path for s in seen} == among
 
 
 def test_only_training_uses_the_training_banks() -> None:
@@ -164,22 +129,6 @@ def test_questions_that_stay_answered_are_not_planned_twice(table: Graph) -> Non
     for scenario in sample(graph, 60, "train", NO_DEVIATIONS, 0.2, seed=0):
         assert scenario.path.count("ask_day.day") <= 1
         play(graph, scenario)
-
-
-def test_rare_branches_are_not_starved(table: Graph) -> None:
-    visits = Counter(step for s in SCENARIOS for step in s.path)
-    assert min(visits[f"offer.{e.id}"] for e in table.nodes["offer"].edges) >= 10
-
-
-def test_too_few_paths_are_named(table: Graph) -> None:
-    nodes = {n: table.nodes[n] for n in ("ask_day", "done")}
-    nodes["ask_day"] = nodes["ask_day"].model_copy(
-        update={"edges": (nodes["ask_day"].edges[0].model_copy(update={"to": "done"}),)}
-    )
-    graph = table.model_copy(update={"nodes": nodes, "interrupts": {}})
-    split: SplitName = "train" if is_held_out_path(("ask_day.day",)) else "held_out_path"
-    with pytest.raises(ValueError, match=f"procedure 'table' has too few paths for the split {split}"):
-        sample(graph, 1, split, NO_DEVIATIONS, 0, seed=0)
 
 
 def test_shares_outside_zero_and_one_are_refused() -> None:

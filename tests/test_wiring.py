@@ -126,8 +126,9 @@ def test_adding_a_procedure_runs_its_own_stages_and_the_report(pipeline: Wired) 
     assert pipeline.repro() == of("claims", *PER_PROCEDURE) | {"report"}
 
 
-def test_another_way_of_reading_a_source_runs_its_procedure_alone(pipeline: Wired) -> None:
-    pipeline.compose("+sources.zoom_support.trust=true")
+@pytest.mark.parametrize("entry", ["trust=true", "generate={train: 5}"], ids=["reading", "size"])
+def test_another_way_of_reading_a_source_or_its_size_runs_its_procedure_alone(pipeline: Wired, entry: str) -> None:
+    pipeline.compose(f"+sources.zoom_support.{entry}")
     assert pipeline.repro() == of("zoom_support", *PER_PROCEDURE) | {"report"}
 
 
@@ -181,6 +182,32 @@ def test_a_queued_sweep_over_the_base_trains_each(pipeline: Wired) -> None:
     assert ran.count("base") == 2
     assert ran.count("train@travel_booking") == 2
     assert [s for s in ran if s.startswith(("parse", "generate"))] == []
+
+
+def test_a_study_that_was_killed_continues_and_lays_its_report_out(pipeline: Wired) -> None:
+    study = ("python", "-m", "scripts.study", "docs/study")
+    names = ("travel_booking", "zoom_support", "insurance_claims")
+    pipeline.log.write_text("")
+    pipeline.environment["WIRING_KILL"] = "train@insurance_claims"
+    with pytest.raises(AssertionError, match="ended with -9"):
+        pipeline.run(*study, timeout=300)
+    before = pipeline.log.read_text().split()
+    assert not (pipeline.folder / "docs/study").exists()
+
+    pipeline.log.write_text("")
+    del pipeline.environment["WIRING_KILL"]
+    pipeline.run(*study, timeout=300)
+    after = pipeline.log.read_text().split()
+    # DVC keeps no run of evaluate: see above.
+    assert [s for s in after if s in before and not s.startswith("evaluate")] == []
+    assert {*before, *after} >= {s for p in names for s in of(p, *PER_PROCEDURE)} | {"report"} - {"base"}
+    assert list(pipeline.folder.glob(".dvc/tmp/exps/standalone/tmp*")) == []
+    laid = pipeline.folder / "docs/study"
+    assert all((laid / f"{kind}/{p}.json").is_file() for kind in ("generation", "scores", "training") for p in names)
+    assert (laid / "report.md").is_file() and list((laid / "plots").iterdir())
+    params = yaml.safe_load((laid / "params.yaml").read_text())
+    assert params["procedures"] == sorted(names, key=params["procedures"].index)
+    assert pipeline.run("git", "status", "--short") == "?? docs/study/\n"
 
 
 def test_stubs_stand_for_the_real_pipeline() -> None:

@@ -18,7 +18,7 @@ from flowc.records import UserError, run_stage
 from flowc.write_yaml import write_procedure
 from scripts.import_chart import main
 from tests.example import TEXT
-from tests.test_from_chart import sound_charts
+from tests.test_charts_played import sound_charts
 from tests.test_read_any import CHARTS, LANGGRAPH, MERMAID, RASA
 
 

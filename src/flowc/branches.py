@@ -14,8 +14,9 @@ from itertools import chain, zip_longest
 from random import Random
 from typing import NamedTuple
 
+from flowc.filling import asked_next
 from flowc.graph import Graph
-from flowc.scenarios import Result, Scenario, Step, asked_next, is_held_out_path
+from flowc.scenarios import Result, Scenario, Step, is_held_out_path
 from flowc.slots import draw
 from flowc.walk import State, begin, edge_of, follow
 
@@ -174,7 +175,7 @@ def _leave(graph: Graph, trunk: Scenario, option: _Option, rng: Random) -> Scena
         interrupt = option.step.interrupt
         path.append(f"{state.node}!{interrupt}")
         state = State(graph.interrupts[interrupt].to or state.node, state.known)
-    edge_id = option.edge
+    edge_id = option.edge or _unspoken(graph, state.node, rng)
     while edge_id:
         edge = edge_of(graph, state.node, edge_id)
         told: dict[str, str] = {}
@@ -188,8 +189,7 @@ def _leave(graph: Graph, trunk: Scenario, option: _Option, rng: Random) -> Scena
         path.append(f"{state.node}.{edge.id}")
         values |= told
         state = follow(graph, state, edge, frozenset(told))
-        node = graph.nodes[state.node]
-        edge_id = "" if node.waits or node.terminal else rng.choice(node.edges).id
+        edge_id = _unspoken(graph, state.node, rng)
     digest = hashlib.sha256(f"{trunk.id}{path}{script}{results}".encode()).hexdigest()[:12]
     return Scenario(
         id=f"{trunk.split}-{digest}",
@@ -203,6 +203,12 @@ def _leave(graph: Graph, trunk: Scenario, option: _Option, rng: Random) -> Scena
         script=tuple(script),
         results={tool: tuple(r) for tool, r in results.items()},
     )
+
+
+def _unspoken(graph: Graph, name: str, rng: Random) -> str:
+    """The edge taken without a word of the user, empty where the assistant waits for one or the end is reached."""
+    node = graph.nodes[name]
+    return "" if node.waits or node.terminal else rng.choice(node.edges).id
 
 
 def _results_before(graph: Graph, trunk: Scenario, at: int) -> dict[str, list[Result]]:

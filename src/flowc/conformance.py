@@ -7,6 +7,7 @@ turns carry what was returned. Everything else is read off the assistant's words
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -31,6 +32,13 @@ class Fault(Record):
     text: str
 
 
+class Decisions(Record):
+    """How often the assistant had to go on from a node, and how often to a step that was due."""
+
+    n: int
+    right: int
+
+
 class Judgement(Record):
     """Scores of one transcript in [0, 1]; None where the criterion could not be judged."""
 
@@ -38,6 +46,8 @@ class Judgement(Record):
     arm: str
     scores: dict[str, float | None]
     faults: tuple[Fault, ...]
+    decisions: dict[str, Decisions]
+    """By the node at which the conversation stood; the opening is nobody's, for nothing led to it."""
 
 
 class Values(NamedTuple):
@@ -61,6 +71,9 @@ class _Replay:
         self.right = 0
         self.deviations: list[bool] = []
         self.again = False
+        self.left: str | None = None
+        """The node that the last recognised message of the assistant realised."""
+        self.decisions: list[tuple[str, bool]] = []
 
     def fault(self, criterion: str, turn: int, text: str) -> None:
         self.faults.append(Fault(criterion=criterion, turn=turn, text=text))
@@ -68,6 +81,9 @@ class _Replay:
     def assistant(self, index: int, turn: Turn) -> None:
         node = self._node(turn)
         in_order = node in self.allowed
+        if self.left:
+            self.decisions.append((self.left, in_order))
+        self.left = node or self.left
         if not in_order:
             wanted = " or ".join(sorted(self.allowed))
             self.fault("procedure_order", index, f"{node or 'an unknown step'} where {wanted} was due")
@@ -200,7 +216,19 @@ def judge(graph: Graph, scenario: Scenario, transcript: Transcript) -> Judgement
         "consistency": float("consistency" not in found),
         "recovery": sum(replay.deviations) / len(replay.deviations) if replay.deviations else None,
     }
-    return Judgement(scenario=scenario.id, arm=transcript.arm, scores=scores, faults=tuple(replay.faults))
+    return Judgement(
+        scenario=scenario.id,
+        arm=transcript.arm,
+        scores=scores,
+        faults=tuple(replay.faults),
+        decisions=_by_node(replay.decisions),
+    )
+
+
+def _by_node(decisions: Sequence[tuple[str, bool]]) -> dict[str, Decisions]:
+    taken = Counter(node for node, _ in decisions)
+    right = Counter(node for node, good in decisions if good)
+    return {node: Decisions(n=taken[node], right=right[node]) for node in sorted(taken)}
 
 
 def _succeeded(graph: Graph, scenario: Scenario, transcript: Transcript, called: Sequence[str]) -> bool:

@@ -115,6 +115,7 @@ def _score_arm(
         **criteria(judged),
         "by_split": {x: criteria([j for j in judged if by_id[j.scenario].split == x]) for x in splits},
         "by_deviation": {k: criteria([j for j in judged if k in by_id[j.scenario].deviations]) for k in kinds},
+        "by_node": _by_node(judged),
         "endings": dict(sorted(Counter(t.ended.value for t in played).items())),
         "tokens": {
             "prompt_per_conversation": round(sum(t.tokens.prompt for t in played) / n, 1),
@@ -122,6 +123,17 @@ def _score_arm(
             "calls_per_conversation": round(sum(t.tokens.calls for t in played) / n, 2),
         },
     }
+
+
+def _by_node(judged: Sequence[Judgement]) -> dict[str, Any]:
+    """Count the decisions at each node over all conversations, and those that were right."""
+    out: dict[str, Any] = {}
+    for judgement in judged:
+        for node, found in judgement.decisions.items():
+            sums = out.setdefault(node, {"n": 0, "right": 0})
+            sums["n"] += found.n
+            sums["right"] += found.right
+    return out
 
 
 def _examples(

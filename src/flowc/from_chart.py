@@ -32,6 +32,7 @@ from flowc.chart_words import answer, identifier, is_only_end, sentence, small, 
 from flowc.checks import known_slots
 from flowc.graph import Change, Edge, Graph, Interrupt, Node, Slot, Terminal, Tool, split_bank
 from flowc.parse import Draft, check_shape, sound
+from flowc.records import UserError
 from flowc.yaml_lines import Loc, Source
 
 _TO: dict[str, tuple[Terminal, str]] = {"human": ("escalation", "the customer wants to talk to a person"),
@@ -56,7 +57,11 @@ def graph_of(chart: Chart, file: str) -> Graph:
 
 
 def draft_of(chart: Chart, file: str) -> Draft:
-    """Make the procedure as `graph_of` does, without the checks of `flowc.checks`; a node's line is that of its box."""
+    """Make the procedure as `graph_of` does, without the checks of `flowc.checks`.
+
+    Lines are those of boxes, arrows and ways out; a slot's is that of the first box that asks for it. What is built in
+    has none.
+    """
     fail = failing(file)
     flow = flow_of(chart, fail)
     names: dict[str, str] = {}
@@ -73,7 +78,7 @@ def draft_of(chart: Chart, file: str) -> Draft:
             outcomes: dict[str, tuple[str, ...]] = {e.outcome: () for e in node.edges if e.outcome}
             tools[node.calls] = Tool(description=sentence(box.label or box_id), arguments={}, outcomes=outcomes)
     title = chart.title or chart.name.replace("_", " ").strip().capitalize() or chart.name
-    interrupts = _interrupts(chart, flow, names, nodes)
+    interrupts, drawn = _interrupts(chart, flow, names, nodes)
     graph = Graph(
         procedure=chart.name,
         title=title,
@@ -85,15 +90,26 @@ def draft_of(chart: Chart, file: str) -> Draft:
         interrupts=interrupts,
     )
     graph = _with_arguments(graph)
-    lines: dict[Loc, int] = {("nodes", names[box_id]): box.line for box_id, box in flow.boxes.items()}
-    lines |= {("tools", names[box_id]): box.line for box_id, box in flow.boxes.items() if box.kind == "tool"}
-    draft = Draft(graph, Source(None, lines))
+    draft = Draft(graph, Source(None, _lines(flow, names, slots) | drawn))
 
     def fail_at(loc: Loc, message: str) -> NoReturn:
-        fail(draft.source.line(loc), message)
+        raise UserError(f"{draft.source.place(file, loc)}: {message}")
 
     check_shape(graph, fail_at)
     return draft
+
+
+def _lines(flow: Flow, names: Mapping[str, str], slots: _Slots) -> dict[Loc, int]:
+    """Give the lines of nodes and their edges, of tools and of slots."""
+    out: dict[Loc, int] = {}
+    for box_id, box in flow.boxes.items():
+        out["nodes", names[box_id]] = box.line
+        out |= {("nodes", names[box_id], "edges", i): way.line for i, way in enumerate(flow.ways[box_id])}
+        if box.kind == "tool":
+            out["tools", names[box_id]] = box.line
+        if slot := slots.names.get(_collects(flow, box_id) or ""):
+            out.setdefault(("slots", slot), box.line)
+    return out
 
 
 def _with_arguments(graph: Graph) -> Graph:
@@ -244,9 +260,16 @@ def _values(label: str) -> tuple[str, ...]:
     )
 
 
-def _interrupts(chart: Chart, flow: Flow, names: Mapping[str, str], nodes: dict[str, Node]) -> dict[str, Interrupt]:
+class _Interrupts(NamedTuple):
+    """Interrupts, and the lines of those that the chart draws."""
+
+    all: dict[str, Interrupt]
+    lines: dict[Loc, int]
+
+
+def _interrupts(chart: Chart, flow: Flow, names: Mapping[str, str], nodes: dict[str, Node]) -> _Interrupts:
     """Give the chart's ways out, and the built-in ones that it has not; their endings are added where none is."""
-    out: dict[str, Interrupt] = {}
+    out, lines = dict[str, Interrupt](), dict[Loc, int]()
     kinds = {"escalation": "human", "abandonment": "cancel"}
     found: set[str] = set()
     for i, escape in enumerate(chart.escapes):
@@ -258,6 +281,8 @@ def _interrupts(chart: Chart, flow: Flow, names: Mapping[str, str], nodes: dict[
         to = names[flow.escapes[i]]
         if nodes[to].role == "tool":
             to = _heard(escape.label, to, nodes)
+            lines["nodes", to] = escape.line
+        lines["interrupts", name] = escape.line
         out[name] = Interrupt(when=escape.label, says=tuple(dict.fromkeys(says)), to=to)
     for kind, (terminal, when) in _TO.items():
         if kind not in found:
@@ -270,7 +295,7 @@ def _interrupts(chart: Chart, flow: Flow, names: Mapping[str, str], nodes: dict[
     out["off_topic"] = Interrupt(
         when="the customer says something beside the point", says=ANSWERS["off_topic"], say=BACK
     )
-    return out
+    return _Interrupts(out, lines)
 
 
 def _heard(label: str, to: str, nodes: dict[str, Node]) -> str:

@@ -6,16 +6,20 @@ scenarios hold out user phrases and values, and half of the scenarios hold out t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from random import Random
 from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
 from flowc.branches import branches
-from flowc.graph import Graph, edges
+from flowc.filling import Deviations
+from flowc.graph import Graph, edges, terminals
 from flowc.records import Conversation, Record
-from flowc.scenarios import Deviations, Scenario, SplitName, sample
+from flowc.sampling import edge_pairs, sample
+from flowc.scenarios import Scenario, SplitName
 from flowc.teacher import converse
 
 
@@ -85,6 +89,10 @@ def _metrics(
     node_visits = dict.fromkeys(sorted(graph.nodes), 0)
     edge_visits = {f"{n}.{e.id}": 0 for n, e in edges(graph)}
     interrupts = dict.fromkeys(sorted(graph.interrupts), 0)
+    followed = Counter(pair for c in train for pair in pairwise(c.path))
+    pair_visits = {f"{one} {two}": followed[one, two] for one, two in sorted(edge_pairs(graph))}
+    ended = Counter(c.ending for c in train)
+    ending_visits = {name: ended[name] for name in terminals(graph)}
     for conversation in train:
         for labels in conversation.steps:
             for label in labels:
@@ -109,12 +117,16 @@ def _metrics(
         "coverage": {
             "nodes": _share(node_visits),
             "edges": _share(edge_visits),
+            "edge_pairs": _share(pair_visits),
+            "endings": _share(ending_visits),
             "interrupts": _share(interrupts),
             "distinct_paths": len(paths),
             "held_out_paths": len({s.path for s in tests if s.split == "held_out_path"} - paths),
         },
         "node_visits": node_visits,
         "edge_visits": edge_visits,
+        "edge_pair_visits": pair_visits,
+        "ending_visits": ending_visits,
         "interrupt_visits": interrupts,
         "turns_per_conversation": round(sum(len(c.messages) for c in train) / len(train), 2),
     }

@@ -39,7 +39,7 @@ def lint(graph: Graph) -> list[Finding]:
 
 
 class Told(NamedTuple):
-    """Findings as lines for people: `file:line: error: message; remedy`."""
+    """Findings as lines for people: `file:line: error: message; remedy`, without a line where a chart has none."""
 
     errors: list[str]
     warnings: list[str]
@@ -50,7 +50,7 @@ def told_of(draft: Draft, file: str) -> Told:
     told = Told([], [])
     for f in lint(draft.graph):
         kept = told.errors if f.severity == "error" else told.warnings
-        kept.append(f"{file}:{draft.source.line(f.loc)}: {f.severity}: {f.message}; {f.remedy}")
+        kept.append(f"{draft.source.place(file, f.loc)}: {f.severity}: {f.message}; {f.remedy}")
     return told
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from flowc.mermaid_shapes import BRACKETS
 from flowc.mermaid_text import Fail, plain
@@ -16,10 +16,11 @@ _CLOSING = {
     "==": re.compile(r"==+[=xo>]"),
     "-.": re.compile(r"(?<!\.)-?\.+-[xo>]?"),  # not from every dot of a run: that would take quadratic time
 }
+HEAD = re.compile(r"[xo](?=--|==|-\.)")
 _LINK_ID = re.compile(r'[^\s"@|{}\[\]()<>&;]+@(?=[-=~<xo])')
 _BARE = re.compile(r'[^\[\](){}|"]*')
 _COMMAS = re.compile(r"[\s,]*")
-_PAIR = re.compile(r"""[\s,]*([A-Za-z_]\w*)\s*:\s*("[^"]*"|'[^'\n]*'|[^,\n}"']*)(?=[\s,}])\s*""")
+_PAIR = re.compile(r"""[\s,]*([A-Za-z_]\w*)\s*:\s*("[^"]*"|'[^'\n]*'|(?:[^,\n}"'][^,\n}"]*)?)(?=[\s,}])\s*""")
 _QUOTE_IT = "put the whole label in double quotes (a quote inside is #quot;)"
 
 
@@ -38,6 +39,7 @@ class Scanner:
 
     def __init__(self, text: str, fail: Fail) -> None:
         self.text, self.fail, self.at = text, fail, 0
+        self._sealed = -1  # the end of the last properties
 
     def skip(self, what: re.Pattern[str]) -> int:
         """Move behind what the pattern matches, at least the empty text, and give the new place."""
@@ -61,7 +63,7 @@ class Scanner:
         self.at += len(opening)
         self.skip(GAP)
         if self.starts('"'):
-            label = self.quoted()
+            label = self._filled()
             self.skip(GAP)
             for closing, shape in BRACKETS[opening]:
                 if self.starts(closing):
@@ -76,6 +78,11 @@ class Scanner:
                     return plain(self.text[begin : end - inside]), shape
         closings = " or ".join(closing for closing, _ in BRACKETS[opening])
         self.fail(start, f"the box's {opening} is not closed by {closings}; close it, or {_QUOTE_IT}")
+
+    def _filled(self) -> str:
+        if self.starts('""'):
+            self.fail(self.at, 'an empty label is no label for Mermaid; write " " for a box without words')
+        return self.quoted()
 
     def quoted(self) -> str:
         """Read a string from its opening quote on; with backquotes inside it is Markdown."""
@@ -103,7 +110,7 @@ class Scanner:
             if key in wanted:
                 markdown = value[:2] == '"`' and value[-2:] == '`"'
                 bare = value[2:-2] if markdown else value[1:-1] if value[:1] in ('"', "'") else value
-                out[key] = plain(bare, markdown) if key == "label" else bare
+                out[key] = plain(bare, markdown=True) if key == "label" else bare
             elif key not in looks:
                 self.fail(pair.start(1), f"unknown key {key!r}; known here are {', '.join([*wanted, *looks])}")
             self.at = pair.end()
@@ -111,6 +118,7 @@ class Scanner:
         if not self.starts("}"):
             self.fail(start, "@{ wants `key: value` pairs with commas between them and } behind; correct it")
         self.at += 1
+        self._sealed = self.at
         return out
 
     def link(self) -> Link | None:
@@ -119,8 +127,12 @@ class Scanner:
         at = gap.end() if gap else self.at
         name = _LINK_ID.match(self.text, at)
         link = LINK.match(self.text, name.end() if name else at)
-        if not link or (link[1] in ("x", "o") and "\n" in self.text[self.at : at]):
+        if not link:
             return None
+        if link[1] in ("x", "o") and "\n" in self.text[self.at : at]:
+            self.head(at)
+        if name and (self.at == self._sealed or "\n" in self.text[self.at : at]):
+            self.fail(at, "an arrow's name stands on the line of its first box, and not behind }; take it out")
         self.at = link.end()
         label, drawn = "", link[2] or ""
         if link[3]:
@@ -140,6 +152,11 @@ class Scanner:
             flaw = "this line has no direction"
         return Link(at, label, flaw, False, name[0][:-1] if name else "")
 
+    def head(self, at: int) -> NoReturn:
+        """Refuse the box x or o before an arrow without a space."""
+        self.fail(at, f"Mermaid takes the {self.text[at]} before this arrow for the arrow's tip; write a space "
+                  "between, or give the box another id")  # fmt: skip
+
     def _words_of(self, opening: str, start: int) -> tuple[str, str]:
         """Read the label inside an arrow (`-- label -->`) and the arrow's other half."""
         self.skip(BLANK)
@@ -147,7 +164,7 @@ class Scanner:
         line_end = len(self.text) if line_end < 0 else line_end
         closing = _CLOSING[opening]
         if self.starts('"'):
-            label = self.quoted()
+            label = self._filled()
             self.skip(BLANK)
             end = closing.match(self.text, self.at)
         else:
@@ -155,6 +172,8 @@ class Scanner:
             raw = self.text[self.at : end.start()] if end else ""
             if '"' in raw:
                 self.fail(start, f"a quote inside this arrow's label; {_QUOTE_IT}")
+            if opening == "-." and "." in raw:
+                self.fail(start, "Mermaid takes no dot in the words inside a dotted arrow; put them in double quotes")
             label = plain(raw)
         if not end:
             self.fail(start, f"the label of this arrow is not closed; write `{opening} label {opening[::-1]}>`")
@@ -166,7 +185,7 @@ class Scanner:
         self.at += 1
         self.skip(GAP)
         if self.starts('"'):
-            label = self.quoted()
+            label = self._filled()
             self.skip(GAP)
         else:
             begin = self.at

@@ -39,7 +39,7 @@ def parse_procedure(text: str, file: str) -> Graph:
 def sound(draft: Draft, file: str) -> Graph:
     """Give the Graph of a draft; raises UserError for the first of its faults."""
     for fault in faults(draft.graph):
-        raise UserError(f"{file}:{draft.source.line(fault.loc)}: {fault.message}; {fault.remedy}")
+        raise UserError(f"{draft.source.place(file, fault.loc)}: {fault.message}; {fault.remedy}")
     return draft.graph
 
 

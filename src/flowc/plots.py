@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from PIL import Image
 
 from flowc.metrics import Rate
@@ -61,6 +62,15 @@ class Load(NamedTuple):
     ttft: Mapping[str, float | None]
     tpot: Mapping[str, float | None]
     itl: Mapping[str, float | None]
+
+
+class NodePoint(NamedTuple):
+    """A node: its visits in training, the share of decisions at it that were right, and their number."""
+
+    node: str
+    visits: int
+    right: float
+    n: int
 
 
 def loss(path: Path, train: Points, held_out: Points, best_step: float | None) -> None:
@@ -166,6 +176,56 @@ def serving(path: Path, rows: Sequence[Load]) -> None:
         first.fill_between([], [], color=GREY, alpha=0.2, label="up to p95")
         first.legend(loc="best")
         _save(figure, path)
+
+
+def nodes(path: Path, points: Sequence[NodePoint]) -> None:
+    """Draw the share of right decisions at each node against its visits in training; the six worst are named."""
+    worst = sorted((p for p in points if p.right < 1), key=lambda p: (p.right, -p.n, p.node))[:6]
+    most = max(p.n for p in points)
+    with mpl.rc_context(_STYLE):
+        figure, (axes,) = _figure(8, 4.4, 1)
+        for some, color in (([p for p in points if p not in worst], BLUE), (worst, ORANGE)):
+            sizes = [_area(p.n, most) for p in some]
+            at, right = [p.visits for p in some], [100 * p.right for p in some]
+            axes.scatter(at, right, s=sizes, color=color, alpha=0.6, lw=0, clip_on=False)
+        for n in dict.fromkeys((1, max(1, most // 4), most)):
+            axes.scatter([], [], s=_area(n, most), color=GREY, alpha=0.6, lw=0, label=f"{n:,}")
+        low = min(p.right for p in points)
+        span = max(100 * (1 - low), 5)
+        # A name stands beside its point, on the side with more room, and above names already there, with a line.
+        middle = (max(1, min(p.visits for p in points)) * max(1, *(p.visits for p in points))) ** 0.5
+        taken: list[float] = []
+        for p in worst:
+            height, y = 220 * p.right / span * 100, 0.0  # about 220 points are what the axis spans
+            while any(abs(height + y - other) < 12 for other in taken):
+                y += 12
+            taken.append(height + y)
+            left = p.visits > middle
+            axes.annotate(
+                p.node,
+                (p.visits, 100 * p.right),
+                xytext=(-16 if left else 16, y),
+                textcoords="offset points",
+                ha="right" if left else "left",
+                va="center",
+                fontsize=9,
+                arrowprops={"arrowstyle": "-", "color": GREY, "lw": 0.8},
+            )
+        if any(p.visits == 0 for p in points):
+            axes.set_xscale("symlog")
+        else:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.set(ylim=(100 - 1.08 * span, 100 + 0.06 * span), xlabel="visits in the training conversations")
+        axes.set(ylabel="decisions that were right (%)", title="Quality by node")
+        axes.legend(title="decisions", loc="center left", bbox_to_anchor=(1, 0.5), labelspacing=1.2)
+        _save(figure, path)
+
+
+def _area(n: int, most: int) -> float:
+    return 15 + 235 * n / most
 
 
 def _latency(

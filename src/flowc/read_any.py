@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from flowc.from_chart import draft_of
 from flowc.graph import Graph
@@ -44,6 +44,8 @@ class Origin(Record):
     """Whether code may run to read the file (LangGraph)."""
     flow: str | None = None
     """Which flow of the file it is, where there are several (Rasa CALM)."""
+    generate: dict[str, Any] = Field(default_factory=dict)
+    """What the procedure has otherwise than the section `generate` (`flowc.overrides`)."""
 
 
 def origin_of(sources: Mapping[str, Any], name: str) -> Origin:

@@ -11,12 +11,13 @@ from bisect import bisect_right
 from typing import NamedTuple, NoReturn
 
 from flowc.chart import Arrow, Box, Chart, Kind
-from flowc.mermaid_scan import BLANK, GAP, LINK, Link, Scanner
-from flowc.mermaid_shapes import SHAPES, WORDLESS, Meaning
+from flowc.mermaid_scan import BLANK, GAP, HEAD, LINK, Link, Scanner
+from flowc.mermaid_shapes import SHAPES, UNNAMED, WORDLESS, Meaning
 from flowc.mermaid_text import Fail, source_of
 from flowc.records import UserError
 
 _DIRECTIONS = ("TB", "TD", "BT", "RL", "LR")
+_SIGNS = ("<", ">", "^", "v")  # of older charts: left, right, up, down
 BOX_ID = re.compile(r"(?:\w|[!$'*+.?/,#]|:(?!::)|-(?![-.>])|=(?!=))+")
 _HEADER = re.compile(r"\s*(?:graph|flowchart-elk|flowchart)(?![\w-])[^\S\n]*([^\s;]*)[^\S\n]*")
 _KEYWORD = re.compile(
@@ -28,7 +29,12 @@ _TWO_WORDS = re.compile(r"[^\S\n]+[^\s;]+[^\S\n]+[^\s;]")
 _ACCESSIBLE = re.compile(r"acc\w+\s*(?::[^\n]*|\{[^}]*\})")
 _GROUP_ID = re.compile(r"([^\s\[\"]+)[^\S\n]*\[.*\]$")
 _AND = re.compile(r"([^\S\n]*)&([^\S\n]*)")
-_CLASS = re.compile(r":::[\w-]+(?:,[\w-]+)*")
+_CLASS = re.compile(r":::(?:\w|,|-(?![-.>]))+")
+_WORDS = ("interpolate", "call", "href", "_self", "_blank", "_parent", "_top")  # no ids of boxes
+_CODE = re.compile(r"#\w+;")
+_DIRECTION = re.compile(r"^([^\n]*?)(direction[^\S\n]+(?:TB|TD|BT|RL|LR))([^\n]*)$", re.MULTILINE)
+_STYLED = re.compile(r"[^\S\n]+([^\s;]+)")
+_NUMBERS = re.compile(r"[^\S\n]+(\d{1,9}(?:,\d{1,9})*)[^\S\n]")
 _BETWEEN = re.compile(r"[\s;]*")
 _BOX_LOOKS = ("icon", "img", "form", "pos", "h", "w", "constraint")
 _ARROW_LOOKS = ("animate", "animation", "curve")
@@ -69,6 +75,7 @@ class _Reader:
         self._link_ids: set[str] = set()
         self._groups: dict[str, int] = {}
         self._open: list[int] = []
+        self._styled: list[tuple[str, int]] = []
         self._lines = [0, *(m.end() for m in re.finditer("\n", text))]
 
     def read(self, name: str, title: str) -> Chart:
@@ -79,8 +86,11 @@ class _Reader:
                 min(at, len(self._scan.text)),
                 "a flowchart begins with `flowchart` or `graph`; other diagrams are no procedure",
             )
-        if header[1] not in ("", *_DIRECTIONS):
+        if header[1] not in ("", *_DIRECTIONS, *_SIGNS):
             self._fail(header.start(1), f"unknown direction {header[1]!r}; use one of {', '.join(_DIRECTIONS)}")
+        for line in _DIRECTION.finditer(self._scan.text):
+            if re.sub(r"[\s;]", "", line[1] + line[3]):
+                self._fail(line.start(2), "`direction` stands on a line of its own: Mermaid drops what else is on it")
         self._scan.at = header.end()
         if header.end() < len(self._scan.text) and self._scan.text[header.end()] not in "\n;":
             self._fail(header.end(), "the first box stands on a line of its own; break the line before it")
@@ -144,13 +154,32 @@ class _Reader:
             if not _TWO_WORDS.match(self._scan.text, start + len(word)) or LINK.match(self._scan.text, behind):
                 self._fail(start, f"`{word}` is a word of Mermaid's and needs a name and a value behind it; if it is "
                            f"a box, write {word.capitalize()}")  # fmt: skip
+            self._check_looks(word, start)
             self._scan.skip(_REST)
+
+    def _check_looks(self, word: str, start: int) -> None:
+        """Check what Mermaid stumbles over in a line of looks: colours before `;`, and what is not drawn."""
+        text, at = self._scan.text, start + len(word)
+        if _is_code(word, text[at : text.find("\n", at) if text.find("\n", at) >= 0 else None]):
+            self._fail(start, "Mermaid takes the colour's # and the ; behind it for a code; end the line without ;")
+        if word == "style" and (name := _STYLED.match(text, at)):
+            self._styled.append((name[1], start))
+        if word == "linkStyle" and (numbers := _NUMBERS.match(text, at)):
+            for number in numbers[1].split(","):
+                if int(number) >= len(self._links):
+                    self._fail(start, f"no arrow has the number {number} yet, counted from 0; put this line behind it")
 
     def _subgraph(self, start: int) -> None:
         self._scan.at += len("subgraph")
         begin = self._scan.at
-        rest = self._scan.text[begin : self._scan.skip(_REST)].strip()
+        rest = self._scan.text[begin : self._scan.skip(_REST)]
+        if rest[-1:].isspace() and (not rest.strip() or rest.rstrip().endswith("]")):
+            self._fail(start, "Mermaid wants no space at the end of this line; remove it")
+        rest = rest.strip()
         found = _GROUP_ID.match(rest)
+        title = rest[found.end(1) :].strip()[1:-1].strip() if found else ""
+        if not re.fullmatch(r'"[^"]*"|[^\[\](){}|"]*', title):
+            self._fail(start, "a bracket in the subgraph's title; put the whole title in double quotes")
         name = found[1] if found else rest.strip('"`')
         if name and not re.search(r"\s", name):
             self._groups.setdefault(name, start)
@@ -172,6 +201,10 @@ class _Reader:
             what = self._scan.text[start : start + 12].split("\n")[0]
             self._fail(start, f"a box is expected here, not {what or 'the end'!r}; write its id, letters and digits")
         name = found[0]
+        if HEAD.match(self._scan.text, start):
+            self._scan.head(start)
+        if name in _WORDS:
+            self._fail(start, f"`{name}` is a word of Mermaid's and no box; write {name.strip('_').capitalize()}")
         if name == "end":
             self._fail(start, "`end` closes a subgraph and is no box for Mermaid; write End")
         self._scan.at = found.end()
@@ -180,12 +213,13 @@ class _Reader:
         self._class()
         if self._scan.starts("@{"):
             values = self._scan.properties(_BOX_LOOKS, ("shape", "label"))
-            label, shape = values.get("label", label), values.get("shape", shape)
-            if shape is not None and shape not in SHAPES:
+            label, shape = values.get("label") or label, values.get("shape", shape)
+            if shape is not None and (shape not in SHAPES or (shape in UNNAMED and "shape" in values)):
                 self._fail(
                     start, f"unknown shape {shape!r}; use one of Mermaid's, such as rect, diam, stadium, fr-rect"
                 )
-            self._class()
+            if self._scan.starts(":::"):
+                self._fail(self._scan.at, "the class stands before @{; move it there, as in A:::warm@{...}")
         for old, new, what in ((drawn.label, label, "label"), (drawn.shape, shape, "shape")):
             if old is not None and new is not None and old != new:
                 self._fail(start, f"box {name!r} has the {what} {old!r} on line {self._line(drawn.at)} and {new!r} "
@@ -209,6 +243,10 @@ class _Reader:
             if meanings[box] == "fork":
                 self._fail(drawn.at, f"box {box!r} forks into several ways at once, but a conversation goes one way; "
                            "draw a question, or put the steps behind one another")  # fmt: skip
+        for box, at in self._styled:
+            for one in box.split(","):
+                if one not in self._boxes and one not in self._groups:
+                    self._fail(at, f"style names {one!r}, which is not drawn; draw it, or correct the name")
         arrows, sources, targets = [], set[str](), set[str]()
         for source, target, link in self._links:
             comment = "comment" in (meanings[source], meanings[target])
@@ -229,6 +267,21 @@ class _Reader:
         if not boxes:
             self._fail(0, "the flowchart has no boxes; draw some, as in A[Ask for the date] --> B([Goodbye])")
         return Chart(name=name, title=title, boxes=boxes, arrows=tuple(arrows))
+
+
+def _is_code(word: str, line: str) -> bool:
+    """Whether Mermaid takes the # of a colour and a ; behind it for a code, and loses what follows."""
+    colour = line.find("#")
+    if colour < 0:
+        return False
+    if word == "linkStyle":
+        return _CODE.search(line, colour) is not None
+    before = line[:colour].rsplit(maxsplit=1)
+    return (
+        word in ("style", "classDef")
+        and ":" in (before[-1] if before else "")
+        and bool(line[colour:].partition(";")[2].strip())
+    )
 
 
 def _label(box: str, drawn: _Drawn) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -179,30 +180,70 @@ def conversation_tokens(scores: Json, name: str) -> float | None:
     return None if None in parts else sum(p for p in parts if p is not None)
 
 
+class Wanted(NamedTuple):
+    """One target: what it is about, what was found, and the least that it may be."""
+
+    what: str
+    found: Rate | None
+    least: float
+
+
+def _wanted(scores: Json, targets: Targets) -> list[Wanted]:
+    compiled = arm(scores, ARMS[0])
+    by_split = {s: rate((section(compiled, "by_split", s) or {}).get("task_success")) for s in SPLITS}
+    facts = rate(compiled.get("information_accuracy"))
+    return [
+        Wanted(f"task success on {SPLITS['seen_path']}", by_split["seen_path"], targets.seen_path),
+        Wanted(f"task success on {SPLITS['held_out_path']}", by_split["held_out_path"], targets.held_out_path),
+        Wanted("information accuracy", facts, targets.information_accuracy),
+    ]
+
+
+def _missed(wanted: Sequence[Wanted]) -> list[str]:
+    return [what for what, found, least in wanted if found and found.mean is not None and found.mean < least]
+
+
+def _unknown(wanted: Sequence[Wanted]) -> list[str]:
+    return [what for what, found, _ in wanted if found is None or found.mean is None]
+
+
+def _answer(wanted: Sequence[Wanted]) -> str:
+    return "No" if _missed(wanted) else "Not known" if _unknown(wanted) else "Yes"
+
+
+def overview(scores: Sequence[Json], titles: Sequence[str], targets: Targets) -> str:
+    """Lay out the compiled models of several procedures, one a row."""
+    rows = []
+    for one, title in zip(scores, titles, strict=True):
+        wanted = _wanted(one, targets)
+        compiled = arm(one, ARMS[0])
+        n = number(compiled, "n")
+        if n is None:
+            rows.append([text(title), _answer(wanted), *[NOT_RUN] * 5])
+            continue
+        success, facts = rate(compiled.get("task_success")), wanted[-1].found
+        by_split = [cell(w.found, w.found.n if w.found else None) for w in wanted[:2]]
+        rows.append([text(title), _answer(wanted), f"{n:.0f}", cell(success, int(n)), *by_split, cell(facts, int(n))])
+    head = ["compiled model of", "Follows it", "n", "Task success", *(_title(s) for s in SPLITS.values())]
+    return table([*head, "Information accuracy"], rows)
+
+
 def verdict(scores: Json, targets: Targets) -> str:
     """Say whether the compiled model follows the procedure, and how surely."""
-    compiled = arm(scores, ARMS[0])
     reason = reason_not_run(scores, ARMS[0])
     if reason is not None:
         return f"**Does the compiled model follow the procedure? Not known.** It was {NOT_RUN}: {text(reason)}."
-    by_split = {s: rate((section(compiled, "by_split", s) or {}).get("task_success")) for s in SPLITS}
-    facts = rate(compiled.get("information_accuracy"))
-    wanted = [
-        (f"task success on {SPLITS['seen_path']}", by_split["seen_path"], targets.seen_path),
-        (f"task success on {SPLITS['held_out_path']}", by_split["held_out_path"], targets.held_out_path),
-        ("information accuracy", facts, targets.information_accuracy),
-    ]
-    unknown = [what for what, found, _ in wanted if found is None or found.mean is None]
-    missed = [what for what, found, least in wanted if found and found.mean is not None and found.mean < least]
-    answer = "No" if missed else "Not known" if unknown else "Yes"
+    wanted = _wanted(scores, targets)
+    seen, held_out, facts = (w.found for w in wanted)
+    missed, unknown = _missed(wanted), _unknown(wanted)
     goals = ", ".join(f"{what} at least {percent(least)}" for what, _, least in wanted)
     short = [f"missed: {', '.join(missed)}"] if missed else []
     short += [f"not known: {', '.join(unknown)}"] if unknown else []
     return (
-        f"**Does the compiled model follow the procedure? {answer}.** Its conversations reach the ending "
-        f"that their scenario calls for in {sentence(rate(compiled.get('task_success')))}: on paths that "
-        f"training saw {sentence(by_split['seen_path'])}, on held-out paths "
-        f"{sentence(by_split['held_out_path'])}, always with phrases from users that training never saw. "
+        f"**Does the compiled model follow the procedure? {_answer(wanted)}.** Its conversations reach the ending "
+        f"that their scenario calls for in {sentence(rate(arm(scores, ARMS[0]).get('task_success')))}: on paths that "
+        f"training saw {sentence(seen)}, on held-out paths "
+        f"{sentence(held_out)}, always with phrases from users that training never saw. "
         f"Information accuracy (what a conversation states is right) is {sentence(facts)}. Targets: {goals} "
         f"({'; '.join(short) or 'all met'})."
     )

@@ -15,7 +15,8 @@ _BRACKETS: dict[Kind, tuple[str, str]] = {
     "start": ("([", "])"), "end": ("([", "])"), "step": ("[", "]"), "question": ("{", "}"), "tool": ("[[", "]]"),
 }  # fmt: skip
 _RESERVED = re.compile(r"(?:subgraph|end|direction|style|classDef|class|linkStyle|click|default|href|call|graph"
-                       r"|flowchart|acc(?:Title|Descr)).*|[ox].*", re.DOTALL)  # fmt: skip
+                       r"|flowchart|acc(?:Title|Descr)|interpolate"
+                       r"|_(?:self|blank|parent|top)).*|[ox].*", re.DOTALL)  # fmt: skip
 
 
 def write_mermaid(chart: Chart) -> str:

@@ -17,16 +17,24 @@ _ALIASES = 20  # times the length of the text: what a document may grow to; trav
 
 
 class Source(NamedTuple):
-    """A YAML document as plain values, with the line of every key and item."""
+    """A YAML document as plain values, with the line of every key and item; or a chart, with what has a line there."""
 
     values: Any
     lines: dict[Loc, int]
 
     def line(self, loc: Loc) -> int:
         """Give the line of a location, or of the nearest one around it that is written in the document."""
+        return self._nearest(loc) or 1
+
+    def place(self, file: str, loc: Loc) -> str:
+        """Give `file:line`, or the file alone where nothing is written: flowc adds endings and ways out to charts."""
+        line = self._nearest(loc)
+        return f"{file}:{line}" if line else file
+
+    def _nearest(self, loc: Loc) -> int | None:
         while loc and loc not in self.lines:
             loc = loc[:-1]
-        return self.lines.get(loc, 1)
+        return self.lines.get(loc)
 
 
 def load_yaml(text: str, file: str, empty: str, verbatim: bool = False) -> Source:

@@ -1,0 +1,118 @@
+"""Charts that others have published are compiled at scale=smoke: every stage up to training, and a conversation.
+
+Real are the stages base, parse, generate and tokenize (their `main`, in this process), and DeepSpeed ZeRO-3 over two
+ranks; the tau2 chart is trained by the stage itself, the six STAR tasks by `tests.train_charts`. In the conversation
+the compiled model speaks through transformers, as vLLM takes a minute to start: test_smoke.py has the served one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc.utils.hydra import compose_and_dump
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from flowc.arms import one_line
+from flowc.chatml import render
+from flowc.client import Completion
+from flowc.conformance import judge
+from flowc.graph import Graph
+from flowc.params import load
+from flowc.records import Message, read_jsonl, read_record
+from flowc.scenarios import Scenario
+from flowc.simulate import Reply, SimulateParams, converse
+from flowc.tracker import Tracker
+from flowc.transcripts import Ended
+from tests.published import TASKS, needs_star, needs_tau2, write_star, write_tau2
+from tests.workspace import ROOT
+
+pytestmark = [needs_star, needs_tau2]
+TECH_SUPPORT = "tech_support"
+FILES = {TECH_SUPPORT: f"{TECH_SUPPORT}.dot"} | {task: f"{task}.mmd" for task in TASKS}
+
+
+def stage(name: str, *arguments: str) -> None:
+    """Run a stage's main in this process and in the working folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [f"stages.{name}", *arguments])
+        importlib.import_module(f"stages.{name}").main()
+
+
+def run(module: str, *arguments: str) -> None:
+    environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "FLOWC_RANKS": "2"}
+    environment.pop("DVC_ROOT", None)
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which all seven charts are compiled."""
+    folder = tmp_path_factory.mktemp("charts")
+    (folder / "data" / "procedures").mkdir(parents=True)
+    write_tau2(folder / "data" / "procedures" / FILES[TECH_SUPPORT])
+    for task in TASKS:
+        write_star(task, folder / "data" / "procedures" / FILES[task])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        listed = [f"+sources.{name}={{file: {file}}}" for name, file in FILES.items()]
+        compose_and_dump("params.yaml", str(ROOT / "conf"), None, "config", "", ["scale=smoke", *listed])
+        stage("base", "--out", "models/base/tiny")
+        for name, file in FILES.items():
+            graph, made = f"data/graphs/{name}.json", f"data/conversations/{name}"
+            stage("parse", f"data/procedures/{file}", "--out", graph)
+            scenarios, metrics = f"data/scenarios/{name}.jsonl", f"reports/generation/{name}.json"
+            stage("generate", graph, "--out", made, "--scenarios", scenarios, "--metrics", metrics)
+            stage("tokenize", made, "models/base/tiny", "--out", f"data/tokens/{name}")
+        name = TECH_SUPPORT
+        inputs = (f"data/tokens/{name}", "models/base/tiny", f"data/graphs/{name}.json")
+        run("stages.train", *inputs, "--out", f"models/compiled/{name}", "--metrics", f"reports/training/{name}.json")
+        run("tests.train_charts", *TASKS)
+    return folder
+
+
+class Speaker:
+    """A compiled model that speaks through transformers, likeliest token first."""
+
+    def __init__(self, model: Path, graph: Graph, max_tokens: int) -> None:
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(model)
+        self._model: Any = AutoModelForCausalLM.from_pretrained(model)
+        self._system, self._most = Message(role="system", content=one_line(graph)), max_tokens
+
+    async def reply(self, history: Sequence[Message]) -> Reply:
+        """Say the next message; a call stays text, as with a server that cannot read it."""
+        text = render(self._tokenizer, [self._system, *history], generation_prompt=True)
+        asked = self._tokenizer(text, return_tensors="pt", add_special_tokens=False)
+        told = self._model.generate(**asked, max_new_tokens=self._most, do_sample=False)[0][asked.input_ids.shape[1] :]
+        said = self._tokenizer.decode(told, skip_special_tokens=True)
+        cost = Completion(said, (), False, asked.input_ids.shape[1], len(told), 0, "stop")
+        return Reply(Message(role="assistant", content=said), (cost,))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_published_chart_is_compiled_and_talks(compiled: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(compiled)
+    generation = json.loads(Path(f"reports/generation/{name}.json").read_text(encoding="utf-8"))
+    training = json.loads(Path(f"reports/training/{name}.json").read_text(encoding="utf-8"))
+    losses = [loss for _, loss in training["eval_curve"]]
+    assert generation["conversations"]["train"] > 24  # trunks and their branches
+    assert (training["world_size"], training["steps"]) == (2, 6)  # four trunks a step
+    assert losses[-1] < losses[0]
+    graph = read_record(Path(f"data/graphs/{name}.json"), Graph)
+    scenario = read_jsonl(Path(f"data/scenarios/{name}.jsonl"), Scenario)[0]
+    params = load("simulate", SimulateParams)
+    speaker = Speaker(Path(f"models/compiled/{name}"), graph, params.max_tokens)
+    talk = asyncio.run(converse(graph, scenario, "compiled", speaker, Tracker(graph), params.max_turns))
+    assert talk.tokens.calls > 0 and talk.tokens.completion > 0
+    assert talk.ended in (Ended.EMPTY_REPLY, Ended.NOT_UNDERSTOOD, Ended.TURN_LIMIT, Ended.TERMINAL)
+    assert judge(graph, scenario, talk).scenario == scenario.id
