@@ -128,5 +128,6 @@ def test_behind_an_interrupt_that_leads_to_a_step_the_path_goes_on_to_an_end() -
     drawn = sample(graph, 60, "train", NO_DEVIATIONS, 1.0, seed=0)
     assert any(step.endswith("!again") for s in drawn for step in s.path)
     for scenario in drawn:
+        assert max(Counter(scenario.path).values()) <= 2
         assert graph.nodes[scenario.ending].terminal
         assert play(graph, scenario).turns[-1].labels == (scenario.ending,)

@@ -121,13 +121,15 @@ def _walk(
     state: State,
     target: Pair = ("", ""),
     steps: Mapping[str, int] | None = None,
+    before: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Walk from a state to a terminal; empty when the loop bound closes every way.
 
-    With a target, `steps` gives the distance of each node to it, and the way there is the shortest.
+    Steps taken `before` count for the loop bound. With a target, `steps` gives the distance of each node to it, and
+    the way there is the shortest.
     """
     path: list[str] = []
-    taken: Counter[str] = Counter()
+    taken = Counter(before)
     visited: set[str] = set()
     while not graph.nodes[state.node].terminal:
         node = state.node
@@ -195,7 +197,7 @@ def _interrupt(graph: Graph, path: tuple[str, ...], rng: Random, visits: Counter
     to = graph.interrupts[name].to or ""
     if graph.nodes[to].terminal:
         return before
-    rest = _walk(graph, rng, visits, State(to, _known(graph, path[:at])))
+    rest = _walk(graph, rng, visits, State(to, _known(graph, path[:at])), before=before)
     return (*before, *rest) if rest else ()
 
 
