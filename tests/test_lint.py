@@ -204,6 +204,20 @@ def test_an_interrupt_that_says_no_is_a_branch() -> None:
     assert found(text) == []
 
 
+def test_what_depends_on_the_language_is_found_in_the_language_of_the_procedure() -> None:
+    german = ("title: Table reservation\n", "title: Tischreservierung\nlanguage: de\n")
+    yes = ('says: ["Yes.", "Yes, please.", "Gladly.", "Take it."]', 'says: ["Ja.", "Ja, bitte.", "Gern.", "Gut."]')
+    no = ('says: ["No.", "No, thanks.", "Not for us.", "Leave it."]', 'says: ["Lieber nicht.", "Danke, das war es."]')
+    dates = "slot 'day' writes %B in English, in a procedure in 'de'"
+    assert found(edited(german, yes, no)) == [
+        ("missing-branch", "warning", "offer:", "node 'offer' understands 'ja', but no edge takes a plain 'no'"),
+        ("english-date", "warning", 'date: {start: "2027-03-0', dates),
+    ]
+    assert found(edited(german, yes, (no[0], 'says: ["Nein.", "Nein, danke."]'))) == [
+        ("english-date", "warning", 'date: {start: "2027-03-0', dates)
+    ]
+
+
 def test_knowledge_that_nobody_can_ask_for_is_named() -> None:
     node = Node(role="agent", instruction="x", say=("Hello.",), terminal="success")
     graph = parse_procedure(TEXT, "table.yaml").model_copy(

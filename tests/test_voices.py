@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from flowc.graph import PLACEHOLDER, Bank
-from flowc.voices import _CLOSERS, _CONFUSED, _OPENERS, PERSONAS, confused, speak
+from flowc.voices import _CHATTER, _CLOSERS, _CONFUSED, _OPENERS, _PUZZLED, PERSONAS, confused, speak
 
 PHRASES = ("I would like to travel to {city} on {day}.", "{city}", "{city}, please.", "Yes!")
 
@@ -69,3 +69,22 @@ def test_confusion_is_split_like_all_else() -> None:
 def test_the_same_seed_speaks_the_same_words() -> None:
     for persona in PERSONAS:
         assert speak(PHRASES[0], persona, Random(5), "train") == speak(PHRASES[0], persona, Random(5), "train")
+
+
+def test_chatter_is_in_the_language_of_the_procedure() -> None:
+    for persona in ("chatty", "impatient"):
+        openers, closers = (bank[persona] for bank in _CHATTER["de"])
+        said = {speak("@.", persona, Random(seed), "train", "de") for seed in range(2000)} - {"@."}
+        assert {piece for s in said for piece in s.split("@.") if piece} <= {o + " " for o in openers} | {
+            " " + c for c in closers
+        }
+        assert not {*openers, *closers} & {*_OPENERS[persona], *_CLOSERS[persona]}
+    assert confused(Random(0), "train", "de") in _PUZZLED["de"]
+
+
+def test_in_a_language_without_chatter_the_phrase_stands_alone() -> None:
+    assert {speak("Ad {city}.", p, Random(s), "train", "la") for p in PERSONAS[:3] for s in range(50)} == {
+        "Ad {city}.",
+        "Ad {city}",
+    }
+    assert confused(Random(0), "held_out", "la") == "?"

@@ -179,7 +179,8 @@ class Graph(Record):
 
     procedure: str
     title: str
-    language: str = "en"
+    language: str = Field(default="en", pattern=r"^[a-z]{2}$")
+    """The language of every phrase, as ISO 639-1 writes it."""
     system: str
     start: str
     slots: dict[str, Slot] = Field(default_factory=dict)

@@ -23,8 +23,9 @@ _USER_PHRASES, _AGENT_PHRASES = 12, 6  # docs/procedure.md: a quarter of a bank 
 _MANY_PATHS = 1000  # the study scale trains on 900 trunks: beyond, most paths are never seen whole
 _BETWEEN = re.compile(r"[^\w{}]+")
 _APOSTROPHES = {ord("'"): None, ord("’"): None}
-_YES = {"yes", "yeah", "yep", "yup"}
-_NO = {"no", "nope", "nah"}
+_YES = {"en": {"yes", "yeah", "yep", "yup"}, "de": {"ja", "jawohl", "jap"}}
+_NO = {"en": {"no", "nope", "nah"}, "de": {"nein", "nö", "nee"}}
+_DATE_WORDS = {"%A", "%a", "%B", "%b"}
 
 
 def lint(graph: Graph) -> list[Finding]:
@@ -34,7 +35,7 @@ def lint(graph: Graph) -> list[Finding]:
     """
     texts = _Texts(graph)
     found = [*faults(graph), *_overlaps(graph, texts), *_branches(graph, texts), *_asked_twice(graph), *_loops(graph)]
-    found += [*_unused(graph), *_shared(graph, texts), *_small(graph), *_paths(graph)]
+    found += [*_unused(graph), *_shared(graph, texts), *_small(graph), *_dates(graph), *_paths(graph)]
     return sorted(dict.fromkeys(found), key=lambda f: f.severity)
 
 
@@ -109,14 +110,13 @@ def _clashes(
 
 def _branches(graph: Graph, texts: _Texts) -> Iterator[Finding]:
     """Find questions that may be answered with yes and not with no, or the other way round."""
-    if graph.language != "en":
-        return
+    yes, no = _YES.get(graph.language, set()), _NO.get(graph.language, set())
     leaving = {texts.heard(p).split(" ")[0] for i in graph.interrupts.values() for p in i.says}
     for name, node in graph.nodes.items():
         heard = [texts.heard(p).split(" ") for e in node.edges for p in e.says]
         first = {words[0] for words in heard} | leaving
         short = {words[0] for words in heard if len(words) <= 3 and not any("{" in w for w in words)}
-        for word, these, those in (("no", _YES, _NO), ("yes", _NO, _YES)):
+        for word, these, those in (("no", yes, no), ("yes", no, yes)):
             if short & these and not first & those:
                 yield _warning("missing-branch", ("nodes", name),
                                f"node {name!r} understands {min(short & these)!r}, but no edge takes a plain {word!r}",
@@ -221,6 +221,15 @@ def _small(graph: Graph) -> Iterator[Finding]:
                 yield _warning("small-bank", ("nodes", name, "edges", i, "says"),
                                f"edge {name}.{edge.id} has {len(edge.says)} user phrases, too few for a fair held-out "
                                "test", f"write {_USER_PHRASES} or more")  # fmt: skip
+
+
+def _dates(graph: Graph) -> Iterator[Finding]:
+    for name, slot in graph.slots.items():
+        words = {w for f in (slot.date.formats if slot.date else ()) for w in _DATE_WORDS if w in f}
+        if words and graph.language != "en":
+            yield _warning("english-date", ("slots", name, "date"),
+                           f"slot {name!r} writes {' and '.join(sorted(words))} in English, in a procedure in "
+                           f"{graph.language!r}", "write dates in numbers, such as %-d.%-m.%Y")  # fmt: skip
 
 
 def _paths(graph: Graph) -> Iterator[Finding]:

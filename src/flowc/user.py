@@ -40,7 +40,7 @@ class ScriptedUser:
         """Answer an utterance that realised `node`; None when it could not be understood."""
         index = self._find(node) if node else None
         if index is None:
-            return UserTurn(confused(self._rng, self._scenario.bank), ("confused",), {})
+            return UserTurn(confused(self._rng, self._scenario.bank, self._graph.language), ("confused",), {})
         step = self._scenario.script[index]
         if step.before and index not in self._said_first:
             self._said_first.add(index)
@@ -101,5 +101,5 @@ class ScriptedUser:
 
     def _say(self, phrase: str, values: dict[str, str], plain: bool = False) -> str:
         persona = "plain" if plain and self._scenario.persona != "sloppy" else self._scenario.persona
-        text = speak(phrase, persona, self._rng, self._scenario.bank).format(**values)
+        text = speak(phrase, persona, self._rng, self._scenario.bank, self._graph.language).format(**values)
         return text[:1].upper() + text[1:] if plain and persona == "plain" else text

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from random import Random
 
+from flowc import voices_de
 from flowc.graph import PLACEHOLDER, Bank, part
 
 PERSONAS = ("plain", "terse", "chatty", "sloppy", "impatient")
@@ -88,27 +89,34 @@ _CONFUSED = (
     "Could you say that again?", "Sorry, I am lost. What is next?",
 )  # fmt: skip
 
+_CHATTER = {"en": (_OPENERS, _CLOSERS), "de": (voices_de.OPENERS, voices_de.CLOSERS)}
+_PUZZLED = {"en": _CONFUSED, "de": voices_de.CONFUSED}
 
-def speak(phrase: str, persona: str, rng: Random, bank: Bank) -> str:
-    """Give the phrase (placeholders still in it) as the persona would type it."""
+
+def speak(phrase: str, persona: str, rng: Random, bank: Bank, language: str = "en") -> str:
+    """Give the phrase (placeholders still in it) as the persona would type it.
+
+    In a language of which no chatter is known, chatty and impatient people say the phrase alone.
+    """
     if persona == "terse":
         return phrase.rstrip(".!")
-    if persona in _OPENERS:
-        choice = rng.random()
-        if choice < 0.35:
-            return f"{rng.choice(part(_OPENERS[persona], bank))} {phrase}"
-        if choice < 0.7:
-            closer = rng.choice(part(_CLOSERS[persona], bank))
-            return f"{phrase} {closer}" if phrase.endswith((".", "!", "?")) else f"{phrase}. {closer}"
-        return phrase
     if persona == "sloppy":
         return _sloppy(phrase, rng)
+    if persona == "plain" or language not in _CHATTER:
+        return phrase
+    openers, closers = _CHATTER[language]
+    choice = rng.random()
+    if choice < 0.35:
+        return f"{rng.choice(part(openers[persona], bank))} {phrase}"
+    if choice < 0.7:
+        closer = rng.choice(part(closers[persona], bank))
+        return f"{phrase} {closer}" if phrase.endswith((".", "!", "?")) else f"{phrase}. {closer}"
     return phrase
 
 
-def confused(rng: Random, bank: Bank) -> str:
-    """Give what a user says who cannot make sense of the assistant's last message."""
-    return rng.choice(part(_CONFUSED, bank))
+def confused(rng: Random, bank: Bank, language: str = "en") -> str:
+    """Give what a user says who cannot make sense of the assistant's last message: in any language, at least "?"."""
+    return rng.choice(part(_PUZZLED.get(language, ("?",)), bank))
 
 
 def _sloppy(phrase: str, rng: Random) -> str:
