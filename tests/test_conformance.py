@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowc.conformance import CRITERIA, Decisions, Judgement, call_values, judge, stated_values
+from flowc.conformance import CRITERIA, Counts, Judgement, call_values, judge, stated_values
 from flowc.graph import Edge, Graph, Node
 from flowc.records import Message, ToolCall
 from flowc.sampling import sample
@@ -80,7 +80,7 @@ def test_an_assistant_without_fault_gets_full_marks_in_travel_booking(travel: Gr
 
 
 def test_every_message_behind_the_first_is_a_decision_at_the_node_before_it(table: Graph, turns: list[Turn]) -> None:
-    once = Decisions(n=1, right=1)
+    once = Counts(n=1, right=1)
     assert judged(table, turns).decisions == {
         "ask_budget": once, "ask_day": once, "ask_guests": once, "find_table": once, "offer": once
     }  # fmt: skip
@@ -88,9 +88,9 @@ def test_every_message_behind_the_first_is_a_decision_at_the_node_before_it(tabl
 
 def test_a_wrong_decision_counts_where_the_assistant_went_astray(table: Graph, turns: list[Turn]) -> None:
     judgement = judged(table, turns[:ASK_GUESTS] + turns[ASK_BUDGET:])
-    assert judgement.decisions["ask_day"] == Decisions(n=1, right=0)
+    assert judgement.decisions["ask_day"] == Counts(n=1, right=0)
     assert "ask_guests" not in judgement.decisions
-    assert [d for d in judgement.decisions.values() if d.right < d.n] == [Decisions(n=1, right=0)]
+    assert [d for d in judgement.decisions.values() if d.right < d.n] == [Counts(n=1, right=0)]
 
 
 def test_words_of_no_step_and_the_way_back_are_decisions_at_the_node_before_them(
@@ -98,7 +98,7 @@ def test_words_of_no_step_and_the_way_back_are_decisions_at_the_node_before_them
 ) -> None:
     bananas = [said("Bananas."), heard("confused"), turns[ASK_GUESTS]]
     judgement = judged(table, [*turns[:ASK_GUESTS], *bananas, *turns[GUESTS:]])
-    assert judgement.decisions["ask_day"] == Decisions(n=2, right=1)
+    assert judgement.decisions["ask_day"] == Counts(n=2, right=1)
 
 
 def test_what_cannot_be_judged_is_unscored(table: Graph, turns: list[Turn]) -> None:

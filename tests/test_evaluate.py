@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from flowc.conformance import CRITERIA
@@ -16,7 +17,7 @@ from flowc.transcripts import Ended, Tokens, Transcript
 from stages.evaluate import main
 from tests.example import example_graph, example_scenarios, play
 
-PARAMS = EvaluateParams(resamples=1000, confidence=0.95)
+PARAMS = EvaluateParams(resamples=1000, confidence=0.95, power=0.8)
 GRAPH = example_graph()
 SCENARIOS = [
     s.model_copy(update={"split": "seen_path" if i % 2 else "held_out_path"})
@@ -57,6 +58,13 @@ def test_the_interval_of_a_fair_coin_is_the_binomial_one() -> None:
 def test_the_same_seed_gives_the_same_interval() -> None:
     values = [0.0, 0.5, 1.0, 1.0]
     assert interval(values, PARAMS, 3) == interval(values, PARAMS, 3)
+
+
+def test_values_of_one_cluster_are_drawn_together() -> None:
+    values, clusters = [0.0, 0.0, 1.0, 1.0] * 10, [str(i // 2) for i in range(40)]
+    alone, together = (interval(values, PARAMS, 0, c)["ci95"] for c in (None, clusters))
+    assert together[0] < alone[0] and alone[1] < together[1]
+    assert together == pytest.approx([0.3, 0.7], abs=0.051)
 
 
 def test_unscored_values_are_counted_and_never_zero() -> None:
@@ -119,6 +127,59 @@ def test_decisions_are_summed_by_node(done: Evaluation) -> None:
     assert [d for d in by_node.values() if d["right"] != d["n"]] == []
     assert set(by_node) <= {n for n, node in GRAPH.nodes.items() if not node.terminal}
     assert done.scores["arms"]["half"]["by_node"]["ask_day"]["n"] < by_node["ask_day"]["n"]
+    assert {tuple(d["ci95"]) for d in by_node.values()} == {(1.0, 1.0)}
+
+
+def test_values_are_summed_by_slot(done: Evaluation) -> None:
+    by_slot = done.scores["arms"]["good"]["by_slot"]
+    calls = sum(len(t.message.tool_calls) for played in TRANSCRIPTS["good"] for t in played.turns)
+    assert by_slot["day"]["n"] >= calls > 0
+    assert {s: d["right"] for s, d in by_slot.items()} == {s: d["n"] for s, d in by_slot.items()}
+    assert done.scores["arms"]["half"]["by_slot"]["day"]["n"] < by_slot["day"]["n"]
+
+
+def test_the_compiled_arm_is_compared_with_each_other_on_every_criterion() -> None:
+    played = {"compiled": TRANSCRIPTS["good"], "floor": TRANSCRIPTS["half"], "twin": TRANSCRIPTS["good"]}
+    found = evaluate(GRAPH, SCENARIOS, played, PARAMS, 0).scores["comparisons"]
+    assert [(c["a"], c["b"], c["criterion"]) for c in found] == [
+        ("compiled", other, criterion) for other in ("floor", "twin") for criterion in sorted(CRITERIA)
+    ]
+    success = next(c for c in found if c["b"] == "floor" and c["criterion"] == "task_success")
+    # Ten of twenty pairs differ, all one way: 2 / 2^10, one of ten tests.
+    assert (success["test"], success["n"], success["p"]) == ("Wilcoxon", 20, 0.001953)
+    assert success["p_holm"] == pytest.approx(10 * 2 / 2**10, rel=1e-3)
+    assert success["difference"] == 0.5
+    assert success["ci95"] == pytest.approx([0.3, 0.7], abs=0.051)
+    # Cohen's d: 0.5 over the square root of the mean of 0 and 20/19 x 0.25.
+    assert success["effect"] == pytest.approx(0.5 / (0.25 * 20 / 19 / 2) ** 0.5, abs=1e-4)
+    assert {c["p_holm"] for c in found if c["b"] == "twin"} == {1.0}
+
+
+def test_failure_is_what_does_not_succeed(done: Evaluation) -> None:
+    assert done.scores["arms"]["half"]["failure"]["task_success"]["mean"] == 0.5
+    assert done.scores["arms"]["good"]["failure"]["task_success"]["ci95"] == [0.0, 0.0]
+
+
+def test_repeats_are_drawn_with_their_scenario_and_have_to_pass_together() -> None:
+    often = [broken(s) if s.id == SCENARIOS[i % 20].id and i < 20 else perfect(s)
+             for i, s in enumerate(SCENARIOS * 3)]  # fmt: skip
+    scores = evaluate(GRAPH, SCENARIOS, {"compiled": often}, PARAMS, 0).scores["arms"]["compiled"]
+    assert (scores["n"], scores["repeats"]) == (60, 3)
+    assert {k: r["mean"] for k, r in scores["pass_all"].items()} == {"1": 0.6667, "2": 0.3333, "3": 0.0}
+    # Every scenario passes twice of three: no scenario differs from another, so nothing but the mean is drawn.
+    assert scores["task_success"]["ci95"] == [0.6667, 0.6667]
+    assert scores["pass_all"]["3"]["n"] == 20
+
+
+def test_two_repeats_of_one_configuration_agree_within_their_intervals() -> None:
+    rng = np.random.default_rng(5)
+    apart = 0
+    for _ in range(200):
+        one, other = (rng.random(60) < 0.9 for _ in range(2))
+        low, high = interval(list(one.astype(float)), PARAMS, 0)["ci95"]
+        again_low, again_high = interval(list(other.astype(float)), PARAMS, 1)["ci95"]
+        apart += low > again_high or again_low > high
+    assert apart <= 200 * 0.05
 
 
 def test_judgements_come_by_arm_and_scenario(done: Evaluation) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flowc.metrics import Rate
-from flowc.scoreboard import cell, headline
+from flowc.scoreboard import cell, comparisons_table, headline, reliability_table
 from tests.parcel import row_of, scores
 
 
@@ -50,3 +50,30 @@ def test_an_arm_that_was_not_run_says_so_with_its_reason() -> None:
     assert "- orchestrated not run: not in baseline.arms" in table
     assert "- frontier_in_context not run: no key" in table
     assert "- frontier_orchestrated not run: no transcripts" in table
+
+
+def test_comparisons_stand_with_n_interval_and_what_could_have_been_shown() -> None:
+    assert row_of(comparisons_table(scores()), "compiled and in_context") == [
+        "compiled and in_context", "Task success", "Wilcoxon", "60", "71.7 [60 to 83.3]", "1.2", "0.0001", "0.0004",
+        "22.5",
+    ]  # fmt: skip
+
+
+def test_a_comparison_that_could_not_be_made_is_dashes() -> None:
+    judged = {"a": "compiled", "b": "floor", "criterion": "small.task_success", "test": "Mann-Whitney", "n": 7}
+    judged |= {"difference": -0.456, "ci95": None, "effect": None, "p": None, "p_holm": None, "smallest": None}
+    assert row_of(comparisons_table({"comparisons": [judged]}), "compiled and floor") == [
+        "compiled and floor", "small.task_success", "Mann-Whitney", "7", "-0.46", "—", "—", "—", "—"
+    ]  # fmt: skip
+    assert comparisons_table({}) == "not run: the evaluation made no tests between arms"
+
+
+def test_failures_stand_beside_pass_k() -> None:
+    table = reliability_table(scores())
+    assert row_of(table, "arm") == ["arm", "Failures", "pass^1", "pass^3"]
+    assert row_of(table, "compiled") == [
+        "compiled",
+        "3.3 % [0–100] n=60",
+        "96.7 % [86.7–100] n=60",
+        "90.3 % [0–100] n=20",
+    ]

@@ -32,8 +32,8 @@ class Fault(Record):
     text: str
 
 
-class Decisions(Record):
-    """How often the assistant had to go on from a node, and how often to a step that was due."""
+class Counts(Record):
+    """How often something was decided or stated, and how often rightly."""
 
     n: int
     right: int
@@ -46,15 +46,34 @@ class Judgement(Record):
     arm: str
     scores: dict[str, float | None]
     faults: tuple[Fault, ...]
-    decisions: dict[str, Decisions]
-    """By the node at which the conversation stood; the opening is nobody's, for nothing led to it."""
+    decisions: dict[str, Counts]
+    """Steps that the assistant took, right when one that was due; by the node at which the conversation stood. The
+    opening is nobody's, for nothing led to it."""
+    values: dict[str, Counts]
+    """Values that the assistant stated or left out, by slot; an invented one counts for a slot of its kind."""
+
+
+class Stated(NamedTuple):
+    """One value of a slot (none for a call of what is no function); `wrong` says what is wrong, empty if nothing."""
+
+    slot: str
+    wrong: str = ""
 
 
 class Values(NamedTuple):
-    """How many stated values were right, and what was wrong."""
+    """The values in one utterance or call."""
 
-    right: int
-    wrong: tuple[str, ...]
+    stated: tuple[Stated, ...]
+
+    @property
+    def right(self) -> int:
+        """How many were right."""
+        return sum(not s.wrong for s in self.stated)
+
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """What is wrong with the others."""
+        return tuple(s.wrong for s in self.stated if s.wrong)
 
 
 class _Replay:
@@ -68,7 +87,7 @@ class _Replay:
         self.expects: list[str] = []
         """Deviations to which the next assistant message has to respond."""
         self.faults: list[Fault] = []
-        self.right = 0
+        self.stated: list[Stated] = []
         self.deviations: list[bool] = []
         self.again = False
         self.left: str | None = None
@@ -120,12 +139,12 @@ class _Replay:
             stated = (
                 call_values(tool.arguments, call.arguments, self.values)
                 if tool
-                else Values(0, (f"{call.name} is no function",))
+                else Values((Stated("", f"{call.name} is no function"),))
             )
         else:
             must = self.graph.nodes[node].states if node and not self.again else ()
             stated = stated_values(self.graph, turn.message.content, must, self.values)
-        self.right += stated.right
+        self.stated += stated.stated
         for wrong in stated.wrong:
             self.fault("information_accuracy", index, wrong)
 
@@ -206,13 +225,12 @@ def judge(graph: Graph, scenario: Scenario, transcript: Transcript) -> Judgement
     last = len(transcript.turns) - 1
     if not success:
         replay.fault("task_success", last, f"ended as {_ending(graph, transcript)}, not at {scenario.ending}")
-    wrong = sum(f.criterion == "information_accuracy" for f in replay.faults)
     found = {f.criterion for f in replay.faults}
-    stated = replay.right + wrong
+    stated = Values(tuple(replay.stated))
     scores: dict[str, float | None] = {
         "task_success": float(success),
         "procedure_order": float("procedure_order" not in found),
-        "information_accuracy": replay.right / stated if stated else None,
+        "information_accuracy": stated.right / len(stated.stated) if stated.stated else None,
         "consistency": float("consistency" not in found),
         "recovery": sum(replay.deviations) / len(replay.deviations) if replay.deviations else None,
     }
@@ -221,14 +239,15 @@ def judge(graph: Graph, scenario: Scenario, transcript: Transcript) -> Judgement
         arm=transcript.arm,
         scores=scores,
         faults=tuple(replay.faults),
-        decisions=_by_node(replay.decisions),
+        decisions=_counts(replay.decisions),
+        values=_counts([(s.slot, not s.wrong) for s in stated.stated if s.slot]),
     )
 
 
-def _by_node(decisions: Sequence[tuple[str, bool]]) -> dict[str, Decisions]:
-    taken = Counter(node for node, _ in decisions)
-    right = Counter(node for node, good in decisions if good)
-    return {node: Decisions(n=taken[node], right=right[node]) for node in sorted(taken)}
+def _counts(found: Sequence[tuple[str, bool]]) -> dict[str, Counts]:
+    n = Counter(name for name, _ in found)
+    right = Counter(name for name, good in found if good)
+    return {name: Counts(n=n[name], right=right[name]) for name in sorted(n)}
 
 
 def _succeeded(graph: Graph, scenario: Scenario, transcript: Transcript, called: Sequence[str]) -> bool:
@@ -245,14 +264,12 @@ def _ending(graph: Graph, transcript: Transcript) -> str:
 
 def call_values(wanted: Mapping[str, str], given: Mapping[str, str], values: Mapping[str, str]) -> Values:
     """Compare a call's arguments with the slots' values; case and outer white space do not count."""
-    right, wrong = 0, []
+    stated = []
     for argument, slot in sorted(wanted.items()):
         said, true = given.get(argument, ""), values.get(slot)
-        if true is not None and said.strip().casefold() == true.casefold():
-            right += 1
-        else:
-            wrong.append(f"{argument} is {said!r} in the call, {true!r} in truth")
-    return Values(right, tuple(wrong))
+        right = true is not None and said.strip().casefold() == true.casefold()
+        stated.append(Stated(slot, "" if right else f"{argument} is {said!r} in the call, {true!r} in truth"))
+    return Values(tuple(stated))
 
 
 def stated_values(graph: Graph, text: str, must: Sequence[str], values: Mapping[str, str]) -> Values:
@@ -260,12 +277,10 @@ def stated_values(graph: Graph, text: str, must: Sequence[str], values: Mapping[
 
     Slots in `must` have to be stated; any other value of a slot's kind that holds nowhere is an invention.
     """
-    right, wrong = 0, []
+    stated = []
     for slot in must:
-        if slot in values and _contains(text, values[slot]):
-            right += 1
-        else:
-            wrong.append(f"{slot} should be {values.get(slot)!r}")
+        right = slot in values and _contains(text, values[slot])
+        stated.append(Stated(slot, "" if right else f"{slot} should be {values.get(slot)!r}"))
     rest = text
     for value in sorted(set(values.values()), key=lambda v: (-len(v), v)):
         rest = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", " ", rest, flags=re.IGNORECASE)
@@ -275,9 +290,9 @@ def stated_values(graph: Graph, text: str, must: Sequence[str], values: Mapping[
     for name, kind in sorted(graph.slots.items()):
         expression = pattern(kind, own_words(graph))
         for match in sorted(set(expression.findall(rest))) if expression else ():
-            wrong.append(f"{match!r} is no {name} of this conversation")
+            stated.append(Stated(name, f"{match!r} is no {name} of this conversation"))
             rest = rest.replace(match, " ")
-    return Values(right, tuple(wrong))
+    return Values(tuple(stated))
 
 
 def _contains(text: str, value: str) -> bool:

@@ -1,31 +1,39 @@
-"""Scores of every arm: means of the judge's criteria with bootstrap intervals, whole and by slice."""
+"""Scores of every arm: means of the judge's criteria with bootstrap intervals, whole and by slice, and the tests
+between arms. Several transcripts of one scenario are its repeats.
+"""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 from pydantic import Field
 
-from flowc.conformance import CRITERIA, Judgement, judge
+from flowc.bootstrap import ratio_interval
+from flowc.comparisons import by_scenario, compare
+from flowc.conformance import CRITERIA, Counts, Judgement, judge
 from flowc.graph import Graph
 from flowc.records import Record, UserError
 from flowc.scenarios import Scenario
 from flowc.tracker import Tracker, measure
 from flowc.transcripts import Transcript
 
+OWN_ARM = "compiled"
+"""The arm that the others are compared with."""
 FRONTIER_ARMS = ("frontier_in_context", "frontier_orchestrated")
 
 
 class EvaluateParams(Record):
-    """How scores get their intervals."""
+    """How scores get their intervals, and comparisons their tests."""
 
     resamples: int = Field(ge=100)
     """Bootstrap resamples."""
     confidence: float = Field(gt=0, lt=1)
-    """Coverage of the intervals."""
+    """Coverage of the intervals; what is left is the level of the tests."""
+    power: float = Field(gt=0, lt=1)
+    """Chance with which the smallest difference that a sample could have shown would be found."""
 
 
 class Evaluation(NamedTuple):
@@ -45,25 +53,38 @@ def evaluate(
 ) -> Evaluation:
     """Judge all transcripts, by arm.
 
-    Raises UserError when an arm's transcripts are not of these scenarios.
+    Raises UserError when an arm's transcripts are not of these scenarios, each played equally often.
     """
     by_id = {s.id: s for s in scenarios}
     judgements: list[Judgement] = []
     arms: dict[str, Any] = {}
     examples: dict[str, Any] = {}
+    scored: dict[str, dict[str, dict[str, float]]] = {}
     for arm, played in sorted(transcripts.items()):
-        if sorted(t.scenario for t in played) != sorted(by_id):
+        times = Counter(t.scenario for t in played)
+        if set(times) != set(by_id) or len(set(times.values())) > 1:
             raise UserError(f"the transcripts of arm {arm!r} are not of the present scenarios; run `dvc repro`")
         judged = [judge(graph, by_id[t.scenario], t) for t in played]
         judgements += judged
         arms[arm] = _score_arm(by_id, played, judged, params, seed)
         examples[arm] = _examples(by_id, played, judged)
+        of = [j.scenario for j in judged]
+        scored[arm] = {c: by_scenario(of, [j.scores[c] for j in judged]) for c in CRITERIA}
     measured = measure(graph, Tracker(graph, seed), seed)
     scores = {
         "procedure": graph.procedure,
         "seed": seed,
         "arms": arms,
-        "comparisons": [],
+        "comparisons": compare(
+            scored,
+            OWN_ARM,
+            resamples=params.resamples,
+            confidence=params.confidence,
+            power=params.power,
+            seed=seed,
+        )
+        if OWN_ARM in scored
+        else [],
         "not_run": dict.fromkeys(FRONTIER_ARMS, "not run: no frontier arm is built yet, with or without a key"),
         "tracker": {
             "accuracy": interval(measured["right"], params, seed),
@@ -74,25 +95,37 @@ def evaluate(
     return Evaluation(judgements, scores, examples)
 
 
-def interval(values: Sequence[float | None], params: EvaluateParams, seed: int) -> dict[str, Any]:
+def interval(
+    values: Sequence[float | None], params: EvaluateParams, seed: int, clusters: Sequence[str] | None = None
+) -> dict[str, Any]:
     """Give mean, bootstrap interval, n and the number of unscored values (None).
 
-    The mean and the interval of no values are null, never zero.
+    Values of the same cluster are drawn together; without `clusters` each stands for itself. The mean and the
+    interval of no values are null, never zero.
     """
-    scored = np.array([v for v in values if v is not None], dtype=float)
-    unscored = len(values) - len(scored)
-    if not len(scored):
-        return {"mean": None, "ci95": None, "n": 0, "unscored": unscored}
-    rng = np.random.default_rng(seed)
-    means = scored[rng.integers(0, len(scored), (params.resamples, len(scored)))].mean(axis=1)
-    tail = (1 - params.confidence) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
+    sums: dict[Any, float] = {}
+    counts: Counter[Any] = Counter()
+    for cluster, value in zip(range(len(values)) if clusters is None else clusters, values, strict=True):
+        if value is not None:
+            sums[cluster] = sums.get(cluster, 0.0) + value
+            counts[cluster] += 1
+    n = counts.total()
     return {
-        "mean": round(float(scored.mean()), 4),
-        "ci95": [round(float(low), 4), round(float(high), 4)],
-        "n": len(scored),
-        "unscored": unscored,
+        "mean": round(sum(sums.values()) / n, 4) if n else None,
+        "ci95": ratio_interval(
+            list(sums.values()), [counts[c] for c in sums], params.resamples, params.confidence, seed
+        ),
+        "n": n,
+        "unscored": len(values) - n,
     }
+
+
+def pass_all(passed: int, played: int, k: int) -> float:
+    """Give the unbiased estimate that `k` runs of a scenario would all pass, of which `passed` of `played` did.
+
+    Source: pass^k of tau-bench (arXiv 2406.12045).
+    """
+    return math.comb(passed, k) / math.comb(played, k)
 
 
 def _score_arm(
@@ -102,20 +135,35 @@ def _score_arm(
     params: EvaluateParams,
     seed: int,
 ) -> dict[str, Any]:
-    def criteria(chosen: Sequence[Judgement]) -> dict[str, Any]:
-        return {c: interval([j.scores[c] for j in chosen], params, seed) for c in CRITERIA}
+    def mean(values: Sequence[float | None], chosen: Sequence[Judgement]) -> dict[str, Any]:
+        return interval(values, params, seed, [j.scenario for j in chosen])
 
+    def criteria(chosen: Sequence[Judgement]) -> dict[str, Any]:
+        return {c: mean([j.scores[c] for j in chosen], chosen) for c in CRITERIA}
+
+    def counted(name: str) -> dict[str, Any]:
+        return _counted([getattr(j, name) for j in judged], [j.scenario for j in judged], params, seed)
+
+    passed = Counter(j.scenario for j in judged if j.scores["task_success"] == 1)
+    repeats = len(judged) // len(by_id)
     splits = sorted({s.split for s in by_id.values()})
     kinds = sorted({d for s in by_id.values() for d in s.deviations})
     n = len(played)
     return {
         "n": n,
+        "repeats": repeats,
         "unscored": 0,
         "simulator_errors": 0,
         **criteria(judged),
         "by_split": {x: criteria([j for j in judged if by_id[j.scenario].split == x]) for x in splits},
         "by_deviation": {k: criteria([j for j in judged if k in by_id[j.scenario].deviations]) for k in kinds},
-        "by_node": _by_node(judged),
+        "by_node": counted("decisions"),
+        "by_slot": counted("values"),
+        "failure": {"task_success": mean([float(j.scores["task_success"] != 1) for j in judged], judged)},
+        "pass_all": {
+            str(k): interval([pass_all(passed[s], repeats, k) for s in sorted(by_id)], params, seed)
+            for k in range(1, repeats + 1)
+        },
         "endings": dict(sorted(Counter(t.ended.value for t in played).items())),
         "tokens": {
             "prompt_per_conversation": round(sum(t.tokens.prompt for t in played) / n, 1),
@@ -125,14 +173,23 @@ def _score_arm(
     }
 
 
-def _by_node(judged: Sequence[Judgement]) -> dict[str, Any]:
-    """Count the decisions at each node over all conversations, and those that were right."""
+def _counted(
+    counts: Sequence[Mapping[str, Counts]], clusters: Sequence[str], params: EvaluateParams, seed: int
+) -> dict[str, Any]:
+    """Sum counts by name, with the interval of their ratio: what one conversation counts is drawn together."""
     out: dict[str, Any] = {}
-    for judgement in judged:
-        for node, found in judgement.decisions.items():
-            sums = out.setdefault(node, {"n": 0, "right": 0})
-            sums["n"] += found.n
-            sums["right"] += found.right
+    for name in sorted({name for one in counts for name in one}):
+        n: Counter[str] = Counter()
+        right: Counter[str] = Counter()
+        for cluster, one in zip(clusters, counts, strict=True):
+            if name in one:
+                n[cluster] += one[name].n
+                right[cluster] += one[name].right
+        out[name] = {
+            "n": n.total(),
+            "right": right.total(),
+            "ci95": ratio_interval([right[c] for c in n], [n[c] for c in n], params.resamples, params.confidence, seed),
+        }
     return out
 
 

@@ -34,6 +34,12 @@ from flowc.records import Record
 from flowc.scoreboard import NOT_MEASURED, NOT_RUN, Targets, conversation_tokens, sentence
 from flowc.serving_report import cost_table, dollars, loads, machine_table, serving_table
 
+COMPARED = (
+    "Wilcoxon: paired, on the scenarios that both arms have a score for; Mann-Whitney where there is none. n: pairs. "
+    "Differences of rates are in percentage points, with 95 % bootstrap intervals. Holm: corrected over all rows of "
+    "this table. Could have shown: the smallest difference that a sample of this size finds four times in five, "
+    "corrected likewise. A dash: not defined, as Cohen's d is where nothing varies."
+)
 OPEN, CLOSE = "<!-- headline -->", "<!-- /headline -->"
 
 
@@ -155,7 +161,11 @@ def _procedure(m: Metrics, graph: Graph, params: ReportParams, pictures: str) ->
         "Why conversations ended:",
         scoreboard.endings_table(scores),
         *_tracker(scores),
-        details("Tests between arms", scoreboard.comparisons_table(scores)),
+        "Failures, and pass^k: all of k conversations on the same scenario succeed.",
+        scoreboard.reliability_table(scores),
+        "### Tests between arms",
+        COMPARED,
+        scoreboard.comparisons_table(scores),
         judges,
         "### Tokens of a conversation",
         picture("tokens", "Tokens per conversation by arm") if _any_tokens(scores) else f"{NOT_RUN}: no token counts",

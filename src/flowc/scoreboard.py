@@ -162,16 +162,38 @@ def comparisons_table(scores: Json) -> str:
     found = scores.get("comparisons") or []
     if not found:
         return f"{NOT_RUN}: the evaluation made no tests between arms"
-    rows = [
-        [
-            f"{c['a']} and {c['b']}",
-            _title(c["criterion"]),
-            text(str(c["test"])),
-            *(NOT_MEASURED if c.get(k) is None else f"{c[k]:.2g}" for k in ("effect", "p", "p_holm")),
-        ]
-        for c in found
+    head = ["arms", "Criterion", "Test", "n", "Difference", "Cohen's d", "p", "p (Holm)", "Could have shown"]
+    return table(head, [_compared(c) for c in found])
+
+
+def _compared(c: Json) -> list[str]:
+    judged = "." in c["criterion"]
+
+    def points(value: float | None) -> str:
+        return "—" if value is None else f"{value:.2f}" if judged else f"{100 * value:.1f}".removesuffix(".0")
+
+    interval = f" [{' to '.join(map(points, c['ci95']))}]" if c.get("ci95") else ""
+    return [
+        f"{c['a']} and {c['b']}",
+        _title(c["criterion"]),
+        text(str(c["test"])),
+        str(c["n"]),
+        points(c["difference"]) + interval,
+        *("—" if c.get(k) is None else f"{c[k]:.2g}" for k in ("effect", "p", "p_holm")),
+        points(c["smallest"]),
     ]
-    return table(["arms", "Criterion", "Test", "Effect", "p", "p (Holm)"], rows)
+
+
+def reliability_table(scores: Json) -> str:
+    """Lay out how often each arm fails, and how often all of k conversations on one scenario succeed (pass^k)."""
+    run = _run(scores)
+    ks = sorted({int(k) for name in run for k in section(arm(scores, name), "pass_all") or {}})
+    rows = []
+    for name in run:
+        failure = rate((section(arm(scores, name), "failure") or {}).get("task_success"))
+        passed = section(arm(scores, name), "pass_all") or {}
+        rows.append([name, *(cell(r) for r in (failure, *(rate(passed.get(str(k))) for k in ks)))])
+    return table(["arm", "Failures", *(f"pass^{k}" for k in ks)], rows)
 
 
 def conversation_tokens(scores: Json, name: str) -> float | None:
