@@ -12,11 +12,11 @@ FAMILIES = [LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config]
 IDS = torch.arange(24).reshape(2, 12) % 50
 
 
-def _models(config_class: type, dtype: torch.dtype) -> tuple[torch.nn.Module, torch.nn.Module]:
+def _models(config_class: type, dtype: torch.dtype, tied: bool = False) -> tuple[torch.nn.Module, torch.nn.Module]:
     torch.manual_seed(0)
     config = config_class(
         vocab_size=50, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, head_dim=8,
+        num_key_value_heads=2, head_dim=8, tie_word_embeddings=tied,
     )  # fmt: skip
     plain = AutoModelForCausalLM.from_config(config).to(dtype)
     for parameter in plain.parameters():  # norms begin at one, where a forgotten weight would not show
@@ -32,9 +32,14 @@ def _run(model: torch.nn.Module) -> tuple[torch.Tensor, dict[str, torch.Tensor]]
     return loss.detach(), {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("tied", [False, True])
 @pytest.mark.parametrize("config_class", FAMILIES)
-def test_loss_and_gradients_are_those_of_the_layers_replaced(config_class: type) -> None:
-    plain, lean = _models(config_class, torch.float64)
+def test_loss_and_gradients_are_those_of_the_layers_replaced(
+    config_class: type, tied: bool, dtype: torch.dtype
+) -> None:
+    plain, lean = _models(config_class, dtype, tied)
+    _run(plain), _run(lean)  # gradients of two passes add up
     (loss, gradients), (lean_loss, lean_gradients) = _run(plain), _run(lean)
     torch.testing.assert_close(lean_loss, loss, atol=1e-6, rtol=0)
     assert set(lean_gradients) == set(gradients)

@@ -4,17 +4,15 @@ import torch
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from flowc.attention import ATTENTION
 from flowc.packing import (
-    ATTENTION,
     Family,
     PackedLoss,
     Tokens,
-    fused_attention,
     join,
     length,
     pack,
     pairs,
-    plain_attention,
     supervised,
 )
 
@@ -83,21 +81,3 @@ def test_a_branch_that_shares_nothing_leaves_the_trunk_where_it_is() -> None:
     cousin = tokens([1, 2, 5], [0, 0, 0])
     made = pack([join(trunk, [stranger, cousin])])
     assert [(s.length, s.trunk, s.shared) for s in made.segments] == [(4, 0, 0), (3, 0, 0), (1, 0, 2)]
-
-
-def test_plain_attention_is_as_near_to_fp32_in_bf16_as_the_fused_one() -> None:
-    torch.manual_seed(5)
-    query, key, value = torch.randn(4, 60, 16), torch.randn(2, 90, 16), torch.randn(2, 90, 16)
-    wanted = fused_attention(query, key, value, 0.3)
-    low = (query.bfloat16(), key.bfloat16(), value.bfloat16())
-    plain, fused = ((f(*low, 0.3).float() - wanted).norm() for f in (plain_attention, fused_attention))
-    assert 0 < plain < 1.5 * fused
-
-
-def test_plain_and_fused_attention_agree() -> None:
-    torch.manual_seed(5)
-    for n, m in ((5, 5), (3, 8)):
-        query, key, value = torch.randn(4, n, 16), torch.randn(2, m, 16), torch.randn(2, m, 16)
-        assert torch.allclose(
-            plain_attention(query, key, value, 0.3), fused_attention(query, key, value, 0.3), atol=1e-6
-        )

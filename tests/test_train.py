@@ -20,10 +20,10 @@ from torch.nn import functional
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from flowc import checkpoint
+from flowc.attention import ATTENTION
 from flowc.checkpoint import Progress
 from flowc.machine import flops_per_token, rank_count
 from flowc.packing import (
-    ATTENTION,
     PackedLoss,
     Tokens,
     effective_batches,

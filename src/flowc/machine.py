@@ -37,14 +37,17 @@ def rank_count(wanted: str | None) -> int:
     return torch.cuda.device_count() or min(cores(), 8)
 
 
-def fast_precision() -> Precision:
-    """Give bf16 where the device multiplies it natively, else fp32.
+def native_precisions() -> list[Precision]:
+    """Number formats that the device multiplies in hardware.
 
-    Without AVX512-BF16 or AMX a processor emulates bf16: 0.3 GFLOP/s against 132 in fp32 on two Zen 3 cores.
+    Without AVX512-BF16 or AMX a processor emulates bf16: 0.3 GFLOP/s against 132 in fp32 on two Zen 3 cores. With
+    it, bf16 may be the faster (Zen 5: 860 against 220 on two cores) or not (Sapphire Rapids with its AMX hidden by
+    a virtual machine: 179 against 348), so the one to take has to be measured.
     """
     if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    return "bf16" if {"avx512_bf16", "amx_bf16"} & set(_cpu_info().get("flags", "").split()) else "fp32"
+        return ["bf16"] if torch.cuda.is_bf16_supported(including_emulation=False) else ["fp32"]
+    native = {"avx512_bf16", "amx_bf16"} & set(_cpu_info().get("flags", "").split())
+    return ["bf16", "fp32"] if native else ["fp32"]
 
 
 def device_name() -> str:

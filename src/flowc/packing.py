@@ -18,11 +18,10 @@ import pyarrow.parquet as pq
 import torch
 from torch import nn
 from torch.nn import functional
-from transformers import AttentionInterface
 
+from flowc.attention import Segment
 from flowc.records import UserError
 
-ATTENTION = "flowc_packed"
 _ROWS = 128  # of logits turned into probabilities at a time: 25 MB at a vocabulary of 49,152
 _POOL = 16  # batches that are sorted by length together; more would make neighbouring steps alike
 
@@ -39,14 +38,6 @@ class Tokens(NamedTuple):
 
 
 Family = tuple[Tokens, ...]
-
-
-class Segment(NamedTuple):
-    """What is laid down of one conversation: `length` tokens, behind `shared` tokens found at `trunk`."""
-
-    length: int
-    trunk: int
-    shared: int
 
 
 class Pack(NamedTuple):
@@ -242,61 +233,3 @@ class _CrossEntropy(torch.autograd.Function):
         out: torch.Tensor = ctx.gradient
         del ctx.gradient
         return out.mul_(gradients[0]), None
-
-
-def _attention(
-    module: nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    mask: torch.Tensor | None,
-    dropout: float = 0.0,
-    scaling: float | None = None,
-    segments: Sequence[Segment] = (),
-    **_: object,
-) -> tuple[torch.Tensor, None]:
-    """Causal attention inside each segment and to what it shares; [1, heads, n, d] in, [1, n, heads, d] out."""
-    assert not dropout, "packed attention has no dropout; set attention_dropout to 0 in the base's config.json"
-    scale = scaling or query.shape[-1] ** -0.5
-    attend = fused_attention if query.is_cuda else plain_attention
-    parts = []
-    start = 0
-    for size, trunk, shared in segments or [Segment(query.shape[2], 0, 0)]:
-        own, begin = slice(start, start + size), slice(trunk, trunk + shared)
-        start += size
-        keys, values = key[0, :, own], value[0, :, own]
-        if shared:
-            keys = torch.cat([key[0, :, begin], keys], 1)
-            values = torch.cat([value[0, :, begin], values], 1)
-        parts.append(attend(query[0, :, own], keys, values, scale))
-    return torch.cat(parts, 1).transpose(0, 1)[None], None
-
-
-def plain_attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float) -> torch.Tensor:
-    """Attend with matrix products and softmax: query [heads, n, d], key and value [groups, m, d], m >= n.
-
-    Query i sees the first m - n + i + 1 keys. On a processor torch's fused kernel takes 2.5 s of a step of 8.5 s in
-    bf16, and the matrix products 0.6 s of 5.2 s (a family of 1,824 tokens in 17 segments, Zen 5). Both are equally
-    far from fp32: 0.02 to 0.04 of the gradient's norm in three families.
-    """
-    groups, m, d = key.shape
-    n = query.shape[1]
-    stacked = (query * scale).reshape(groups, -1, d)  # the heads of a group share its keys
-    scores = torch.bmm(stacked, key.transpose(1, 2)).view(groups, -1, n, m)
-    hidden = torch.full((n, n), float("-inf"), dtype=query.dtype, device=query.device).triu(1)
-    scores[..., m - n :] += hidden  # the shared beginning is seen by all; adding is faster than filling by a mask
-    weights = scores.softmax(-1)  # summed in fp32, kept in the model's type
-    return torch.bmm(weights.view(groups, -1, m), value).view(query.shape)
-
-
-def fused_attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float) -> torch.Tensor:
-    """Attend with torch's fused kernel; the same arguments and result as `plain_attention`."""
-    n, m = query.shape[1], key.shape[1]
-    seen = None if n == m else torch.ones(n, m, dtype=torch.bool, device=query.device).tril(m - n)
-    return functional.scaled_dot_product_attention(
-        query[None], key[None], value[None], seen, is_causal=n == m, scale=scale, enable_gqa=True
-    )[0]
-
-
-# transformers looks attention up by name; a name without a mask function gets no mask, which is what we want.
-AttentionInterface.register(ATTENTION, _attention)

@@ -29,10 +29,10 @@ from flowc.machine import (
     DTYPES,
     Precision,
     device_name,
-    fast_precision,
     flops_per_token,
     give_back_memory,
     matrix_peak,
+    native_precisions,
 )
 from flowc.model_card import model_card, sha256_of
 from flowc.packing import (
@@ -69,7 +69,8 @@ class TrainParams(Record):
     max_grad_norm: float = Field(gt=0)
     """Gradients are clipped to this norm."""
     precision: Literal["auto", "bf16", "fp32"]
-    """Number format of weights and arithmetic; auto takes bf16 where the device multiplies it natively."""
+    """Number format of weights and arithmetic; auto takes the one whose matrix products are measured to be the
+    faster, of those that the device has in hardware."""
     evals: int = Field(ge=1)
     """Evaluations, evenly spaced, the last one at the end; the model with the lowest loss is kept."""
     eval_conversations: int = Field(ge=1)
@@ -142,7 +143,9 @@ def train(job: Job, params: TrainParams, seed: int) -> None:
     started = time.perf_counter()
     device = join_group()
     rank, world = dist.get_rank(), dist.get_world_size()
-    precision = fast_precision() if params.precision == "auto" else params.precision
+    choice = native_precisions() if params.precision == "auto" else [params.precision]
+    peaks = {p: total(matrix_peak(device, DTYPES[p]), device) for p in choice}
+    precision = max(choice, key=lambda p: peaks[p])
     torch.manual_seed(seed)
 
     inputs = read_inputs(job, params)
@@ -159,12 +162,11 @@ def train(job: Job, params: TrainParams, seed: int) -> None:
         progress.resumed += 1
     progress.seconds["load"] += time.perf_counter() - started
     dist.barrier()
-    peak = total(matrix_peak(device, DTYPES[precision]), device)
 
     run = _Run(engine, parameters, inputs, params, seed, side, job, device, progress)
     run.loop(rank, world)
     if rank == 0:
-        _publish(run, peak, precision)
+        _publish(run, peaks[precision], precision)
     dist.barrier()
     dist.destroy_process_group()
 

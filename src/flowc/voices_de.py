@@ -38,8 +38,8 @@ CLOSERS = {
         "Hier regnet es gerade.", "Mein Hund wartet auf seinen Spaziergang.", "Ich schreibe aus dem Zug.",
     ),
     "impatient": (
-        "Beeilen Sie sich.", "Nächste Frage.", "Machen Sie schnell.", "Was noch?", "Weiter.", "Können wir weitermachen?",
-        "Und jetzt?", "Ist das alles?", "Sind wir fertig?", "Na los jetzt.", "Wie lange dauert das noch?",
+        "Beeilen Sie sich.", "Nächste Frage.", "Machen Sie schnell.", "Was noch?", "Weiter.",
+        "Können wir weitermachen?", "Und jetzt?", "Ist das alles?", "Sind wir fertig?", "Na los jetzt.", "Wie lange dauert das noch?",
         "Ich warte.", "Zeit ist Geld.", "Bringen wir es hinter uns.", "Schneller, bitte.", "Sonst noch etwas?",
         "Ich muss los.", "Es darf nicht lange dauern.", "Und?", "Tempo, bitte.", "Was kommt als Nächstes?",
         "Brauchen Sie noch mehr?", "Machen wir es kurz.", "Ich bin spät dran.", "Mein Zug fährt gleich.",

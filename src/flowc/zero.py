@@ -15,9 +15,10 @@ import transformers
 from transformers import AutoModelForCausalLM
 from transformers.integrations import HfDeepSpeedConfig
 
+from flowc.attention import ATTENTION
 from flowc.lean import make_lean
 from flowc.machine import DTYPES, Precision, fits_resident
-from flowc.packing import ATTENTION, PackedLoss
+from flowc.packing import PackedLoss
 
 
 def join_group() -> torch.device:
