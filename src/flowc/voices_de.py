@@ -40,7 +40,8 @@ CLOSERS = {
     "impatient": (
         "Beeilen Sie sich.", "Nächste Frage.", "Machen Sie schnell.", "Was noch?", "Weiter.",
         "Können wir weitermachen?", "Und jetzt?", "Ist das alles?", "Sind wir fertig?", "Na los jetzt.",
-        "Wie lange dauert das noch?", "Ich warte.", "Zeit ist Geld.", "Bringen wir es hinter uns.", "Schneller, bitte.", "Sonst noch etwas?",
+        "Wie lange dauert das noch?", "Ich warte.", "Zeit ist Geld.", "Bringen wir es hinter uns.",
+        "Schneller, bitte.", "Sonst noch etwas?",
         "Ich muss los.", "Es darf nicht lange dauern.", "Und?", "Tempo, bitte.", "Was kommt als Nächstes?",
         "Brauchen Sie noch mehr?", "Machen wir es kurz.", "Ich bin spät dran.", "Mein Zug fährt gleich.",
         "Geht das auch schneller?", "Keine Verzögerungen mehr.", "Das muss reichen.", "Ich habe keine Zeit.",
