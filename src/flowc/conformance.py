@@ -6,16 +6,13 @@ turns carry what was returned. Everything else is read off the assistant's words
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from flowc.graph import Graph, terminals
 from flowc.records import Record
 from flowc.scenarios import Scenario
-from flowc.slots import pattern
-from flowc.tracker import own_words
+from flowc.stated import Stated, Values, call_values, contains, stated_values
 from flowc.transcripts import Ended, Transcript, Turn
 from flowc.walk import State, begin, edge_of, follow, outcome_edge, skip_known
 
@@ -53,36 +50,14 @@ class Judgement(Record):
     """Values that the assistant stated or left out, by slot; an invented one counts for a slot of its kind."""
 
 
-class Stated(NamedTuple):
-    """One value of a slot (none for a call of what is no function); `wrong` says what is wrong, empty if nothing."""
-
-    slot: str
-    wrong: str = ""
-
-
-class Values(NamedTuple):
-    """The values in one utterance or call."""
-
-    stated: tuple[Stated, ...]
-
-    @property
-    def right(self) -> int:
-        """How many were right."""
-        return sum(not s.wrong for s in self.stated)
-
-    @property
-    def wrong(self) -> tuple[str, ...]:
-        """What is wrong with the others."""
-        return tuple(s.wrong for s in self.stated if s.wrong)
-
-
 class _Replay:
     """Walks a transcript once, keeping what a right assistant would know at each turn."""
 
     def __init__(self, graph: Graph, scenario: Scenario) -> None:
         self.graph, self.scenario = graph, scenario
         self.state: State = begin(graph)
-        self.allowed: set[str] = self._due(graph.start)
+        self.due = self._chain(graph.start)
+        """Nodes that may come next, in their order."""
         self.values: dict[str, str] = {}
         self.expects: list[str] = []
         """Deviations to which the next assistant message has to respond."""
@@ -99,26 +74,26 @@ class _Replay:
 
     def assistant(self, index: int, turn: Turn) -> None:
         node = self._node(turn)
-        in_order = node in self.allowed
+        in_order = node in self.due
         if self.left:
             self.decisions.append((self.left, in_order))
         self.left = node or self.left
         if not in_order:
-            wanted = " or ".join(sorted(self.allowed))
+            wanted = " or ".join(sorted(set(self.due)))
             self.fault("procedure_order", index, f"{node or 'an unknown step'} where {wanted} was due")
-        self._check_repeat(index, node)
+        self._check_repeat(index, node, in_order)
         self._check_values(index, turn, node)
         self._check_recovery(index, turn, node, in_order)
         if node:
             self.state = State(node, self.state.known)
-            self.allowed = {node}
+            self.due = [node]
             self._pass_silent(node)
         self.again = False
 
     def _node(self, turn: Turn) -> str | None:
         """The node of a turn; where several call the same function, the one that is due."""
         called = {c.name for c in turn.message.tool_calls}
-        due = sorted(n for n in self.allowed if self.graph.nodes[n].calls in called)
+        due = sorted(n for n in self.due if self.graph.nodes[n].calls in called)
         return due[0] if turn.labels and due else turn.labels[0] if turn.labels else None
 
     def _pass_silent(self, node: str) -> None:
@@ -127,26 +102,27 @@ class _Replay:
         if at.role == "agent" and not at.waits and not at.terminal:
             self._move(follow(self.graph, self.state, at.edges[0]), at.edges[0].to)
 
-    def _check_repeat(self, index: int, node: str | None) -> None:
+    def _check_repeat(self, index: int, node: str | None, in_order: bool) -> None:
+        """An aside excuses that the question in hand is put again, and no other one."""
         asks = self.graph.nodes[node].asks if node else ()
-        if node and asks and set(asks) <= self.state.known and not self.again:
+        if node and asks and set(asks) <= self.state.known and not (self.again and in_order):
             self.fault("consistency", index, f"{node} asks again for {', '.join(asks)}")
 
     def _check_values(self, index: int, turn: Turn, node: str | None) -> None:
-        if turn.message.tool_calls:
-            call = turn.message.tool_calls[0]
-            tool = self.graph.tools.get(call.name)
-            stated = (
-                call_values(tool.arguments, call.arguments, self.values)
-                if tool
-                else Values((Stated("", f"{call.name} is no function"),))
-            )
-        else:
-            must = self.graph.nodes[node].states if node and not self.again else ()
-            stated = stated_values(self.graph, turn.message.content, must, self.values)
-        self.stated += stated.stated
-        for wrong in stated.wrong:
-            self.fault("information_accuracy", index, wrong)
+        stated = [call_values(self.graph, call, self.values) for call in turn.message.tool_calls]
+        if not stated:
+            must = self._to_state(node) if node and not self.again else []
+            stated = [stated_values(self.graph, turn.message.content, must, self.values)]
+        for values in stated:
+            self.stated += values.stated
+            for wrong in values.wrong:
+                self.fault("information_accuracy", index, wrong)
+
+    def _to_state(self, node: str) -> list[str]:
+        """Slots whose values an utterance has to state: the node's, and those of steps told in passing."""
+        passed = self.due[: self.due.index(node)] if node in self.due else []
+        told = [n for n in passed if not self.graph.nodes[n].waits]
+        return sorted({slot for n in (*told, node) for slot in self.graph.nodes[n].states})
 
     def _check_recovery(self, index: int, turn: Turn, node: str | None, in_order: bool) -> None:
         waiting, self.expects = self.expects, []
@@ -161,7 +137,7 @@ class _Replay:
                     self.expects.append(deviation)  # acknowledged when the assistant speaks
                     continue
                 said = " ".join([text, *(v for c in turn.message.tool_calls for v in c.arguments.values())])
-                good = good and _contains(said, self.values[name])
+                good = good and contains(said, self.values[name])
             elif kind == "volunteer":
                 good = good and node is not None and name not in self.graph.nodes[node].asks
             self.deviations.append(good)
@@ -183,10 +159,10 @@ class _Replay:
             return
         if label in ("interrupt", "off_topic") and self.graph.interrupts[name].to:
             self.state = State(self.graph.interrupts[name].to or "", known)
-            self.allowed = {self.state.node}
+            self.due = [self.state.node]
         elif label != "confused":
             self.state = State(self.state.node, known)
-            self.allowed = {self.state.node}
+            self.due = [self.state.node]
         self.again = True
 
     def tool(self, turn: Turn) -> None:
@@ -198,14 +174,14 @@ class _Replay:
 
     def _move(self, state: State, first: str) -> None:
         self.state = state
-        self.allowed = self._due(first)
+        self.due = self._chain(first)
 
-    def _due(self, first: str) -> set[str]:
+    def _chain(self, first: str) -> list[str]:
         """Nodes that may come next: `first`, those behind answered questions, those said in one breath."""
         due = skip_known(self.graph, first, self.state.known)
         while (last := self.graph.nodes[due[-1]]).role == "agent" and not last.waits and not last.terminal:
             due += skip_known(self.graph, last.edges[0].to, self.state.known)
-        return set(due)
+        return due
 
 
 def judge(graph: Graph, scenario: Scenario, transcript: Transcript) -> Judgement:
@@ -260,40 +236,3 @@ def _succeeded(graph: Graph, scenario: Scenario, transcript: Transcript, called:
 def _ending(graph: Graph, transcript: Transcript) -> str:
     last = transcript.turns[-1].labels if transcript.turns else ()
     return last[0] if last and last[0] in terminals(graph) else transcript.ended.value
-
-
-def call_values(wanted: Mapping[str, str], given: Mapping[str, str], values: Mapping[str, str]) -> Values:
-    """Compare a call's arguments with the slots' values; case and outer white space do not count."""
-    stated = []
-    for argument, slot in sorted(wanted.items()):
-        said, true = given.get(argument, ""), values.get(slot)
-        right = true is not None and said.strip().casefold() == true.casefold()
-        stated.append(Stated(slot, "" if right else f"{argument} is {said!r} in the call, {true!r} in truth"))
-    return Values(tuple(stated))
-
-
-def stated_values(graph: Graph, text: str, must: Sequence[str], values: Mapping[str, str]) -> Values:
-    """Compare the values in an utterance with those that hold now.
-
-    Slots in `must` have to be stated; any other value of a slot's kind that holds nowhere is an invention.
-    """
-    stated = []
-    for slot in must:
-        right = slot in values and _contains(text, values[slot])
-        stated.append(Stated(slot, "" if right else f"{slot} should be {values.get(slot)!r}"))
-    rest = text
-    for value in sorted(set(values.values()), key=lambda v: (-len(v), v)):
-        rest = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", " ", rest, flags=re.IGNORECASE)
-    for fact in graph.knowledge.values():
-        for text_in_fact in fact.must:
-            rest = rest.replace(text_in_fact, " ")
-    for name, kind in sorted(graph.slots.items()):
-        expression = pattern(kind, own_words(graph))
-        for match in sorted(set(expression.findall(rest))) if expression else ():
-            stated.append(Stated(name, f"{match!r} is no {name} of this conversation"))
-            rest = rest.replace(match, " ")
-    return Values(tuple(stated))
-
-
-def _contains(text: str, value: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text, re.IGNORECASE) is not None
