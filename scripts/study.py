@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -60,7 +61,8 @@ def _references(name: str) -> list[str]:
 
 def _wait(command: Sequence[str]) -> int:
     """Run a command to its end. Ctrl-C reaches it too, and it needs time to stop its stage and to clean up."""
-    with subprocess.Popen(command) as running:
+    # The installed package is the code that lies here, which may be edited meanwhile; this path is the workspace's own.
+    with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": "src"}) as running:
         while True:
             try:
                 return running.wait()

@@ -29,11 +29,12 @@ class Workspace:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        outside = {"DVC_ROOT", "DVC_STAGE", "PYTHONPATH"}
+        outside = {"DVC_ROOT", "DVC_STAGE"}
         self.environment = {k: v for k, v in os.environ.items() if k not in outside} | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "DVC_SITE_CACHE_DIR": str(folder.parent / "site-cache"),
             "DVC_NO_ANALYTICS": "1",
+            "PYTHONPATH": "src",  # the copy's, not the code that is installed
         }
 
     def run(self, *command: str, timeout: float = 120) -> str:
