@@ -134,6 +134,14 @@ def test_the_orchestrator_goes_from_node_to_node(table: Graph) -> None:
     assert nodes == ["ask_day", "ask_guests", "ask_budget", "offer", "done"]
 
 
+def test_the_orchestrator_goes_on_from_a_node_that_it_is_told(table: Graph) -> None:
+    client = Scripted("guests", "What may it cost?")
+    history = [Message(role="assistant", content="How many?"), user("four")]
+    reply = asyncio.run(Orchestrated(client, table, SAMPLING, at="ask_guests").reply(history))
+    assert reply.message.content == "What may it cost?"
+    assert task(table, "ask_budget") in client.systems()[1]
+
+
 def test_the_router_sees_the_last_exchange_and_every_choice(table: Graph) -> None:
     client = Scripted("Which day?", "day", "How many?")
     play(table, client, None, user("2027-03-05"))

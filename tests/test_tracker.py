@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flowc.graph import Graph, is_held_out, part
-from flowc.tracker import NONE, Tracker, measure, utterances
+from flowc.recognise import NONE
+from flowc.tracker import Tracker, measure, utterances
 
 
 @pytest.fixture(scope="module")

@@ -34,11 +34,14 @@ class Situation(TypedDict):
 
 
 class Orchestrated:
-    """One conversation under LangGraph; keeps only the name of the current node between turns."""
+    """One conversation under LangGraph; keeps only the name of the current node between turns.
 
-    def __init__(self, client: Client, graph: Graph, sampling: Sampling) -> None:
+    `at` is the node that the last message realised, for a conversation that has begun without it.
+    """
+
+    def __init__(self, client: Client, graph: Graph, sampling: Sampling, at: str = "") -> None:
         self._client, self._graph, self._sampling = client, graph, sampling
-        self._at = ""
+        self._at = at
         self._app = self._build()
 
     async def reply(self, history: Sequence[Message]) -> Reply:

@@ -1,46 +1,23 @@
 """The node tracker: which node does an utterance of the assistant realise, if any?
 
-Two logistic regressions over character and word n-grams: whether an utterance is a step at all, and which one.
-The second also learns from the answers to a question, which share its subject. Accuracy is measured on held-out
-phrases, which the fit never sees; utterances of another kind must come out as "none".
+It learns from the agent's phrases of the training part, and which step also from the answers to a question, which
+share its subject. Accuracy is measured on held-out phrases, which the fit never sees; utterances of another kind must
+come out as "none".
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cache
 from random import Random
-from typing import Any, NamedTuple
-
-import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_union
+from typing import Any
 
 from flowc.graph import PLACEHOLDER, Bank, Graph, part
+from flowc.recognise import NONE, Labelled, Recogniser, Tracked
 from flowc.slots import draw, pattern
 
-NONE = "none"
 _RENDERINGS = 2  # of each phrase: with different values; a held-out one alone and behind something said before it
 _STRANGERS = 8  # user phrases of each edge that teach "none"
-# An utterance less likely than this to be a step is "none", and so is one whose node is less likely. Chosen on six
-# random splits of the phrases: 0.5 recognises 1 in 100 steps less, 0.25 takes 1 in 100 user phrases more for a step.
-_WHETHER, _WHICH = 0.4, 0.2
-
-
-class Tracked(NamedTuple):
-    """The node of an utterance, or None, with the class's probability."""
-
-    node: str | None
-    probability: float
-
-
-class Labelled(NamedTuple):
-    """An utterance and the node that it realises (or `none`)."""
-
-    text: str
-    node: str
 
 
 class Tracker:
@@ -51,36 +28,11 @@ class Tracker:
             (name, found) for name, slot in sorted(graph.slots.items()) if (found := pattern(slot, own_words(graph)))
         ]
         examples = list(dict.fromkeys(Labelled(self._mask(e.text), e.node) for e in utterances(graph, "train", seed)))
-        about = [e for e in examples if e.node != NONE] + _answers(graph)
-        self._vectorizer = make_union(
-            TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True),
-            TfidfVectorizer(analyzer="word", ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"[\w<>']+|\?"),
-        )
-        self._vectorizer.fit([e.text for e in (*examples, *about)])
-        self._whether = self._fit(10.0, examples, [e.node != NONE for e in examples])
-        self._which = self._fit(30.0, about, [e.node for e in about])
-
-    def _fit(self, c: float, examples: Sequence[Labelled], labels: Sequence[Any]) -> LogisticRegression:
-        model = LogisticRegression(C=c, max_iter=400, class_weight="balanced")
-        return model.fit(self._vectorizer.transform([e.text for e in examples]), labels)
+        self._recogniser = Recogniser(examples, _answers(graph))
 
     def track(self, text: str) -> Tracked:
-        """Name the node that an utterance realises.
-
-        Its last sentence, last two and last three are each looked at, since an acknowledgement or an answer may
-        come before the step itself; the most certain reading wins.
-        """
-        if not re.search(r"\w", text):
-            return Tracked(None, 0.0)
-        sentences = re.split(r"(?<=[.!?]) ", self._mask(text).strip())
-        readings = [" ".join(sentences[-n:]) for n in (1, 2, 3) if n <= max(1, len(sentences))]
-        features = self._vectorizer.transform(readings)
-        step = self._whether.predict_proba(features)[:, 1:]
-        by_node = (self._which.predict_proba(features) * step).max(axis=0)
-        best = int(np.argmax(by_node))
-        likely = float(by_node[best])
-        known = step.max() >= _WHETHER and likely >= _WHICH
-        return Tracked(str(self._which.classes_[best]) if known else None, likely)
+        """Name the node that an utterance realises."""
+        return self._recogniser.recognise(self._mask(text))
 
     def _mask(self, text: str) -> str:
         """Replace slot values by their kind."""
