@@ -1,18 +1,21 @@
 """Fine-tune a base model on tokens under DeepSpeed ZeRO-3, on every GPU or every core of this machine.
 
-FLOWC_RANKS sets the number of ranks, FLOWC_CHECKPOINT_SECONDS (240) how often a checkpoint is written under
-.flowc/train/. A killed run continues from its last checkpoint when it is started again.
+FLOWC_RANKS sets the number of ranks, FLOWC_HOSTFILE names a hostfile of DeepSpeed for ranks on several hosts,
+FLOWC_CHECKPOINT_SECONDS (240) how often a checkpoint is written under .flowc/train/. A killed run continues from its
+last checkpoint when it is started again.
 """
 
 import os
 import sys
 from pathlib import Path
 
+from flowc.hosts import read_hostfile, start_hosts
 from flowc.launch import is_rank, run_rank, start_ranks
 from flowc.machine import cores, rank_count
 from flowc.params import load, load_value
 from flowc.records import UserError, run_stage, stage_parser
-from flowc.train import Job, TrainParams, read_inputs, train
+from flowc.train import check, train
+from flowc.train_inputs import Job, TrainParams, restore_previous
 
 
 def main() -> Path | None:
@@ -26,17 +29,23 @@ def main() -> Path | None:
     args = parser.parse_args()
     params, seed = load("train", TrainParams), load_value("seed", int)
     every = os.environ.get("FLOWC_CHECKPOINT_SECONDS", "240")
+    root = Path(os.environ.get("DVC_ROOT", "."))
     try:
-        side = Path(os.environ.get("DVC_ROOT", ".")) / ".flowc" / "train"
-        job = Job(args.tokens, args.base, args.graph, args.out, args.metrics, side, float(every))
+        job = Job(args.tokens, args.base, args.graph, args.out, args.metrics, root / ".flowc" / "train", float(every))
     except ValueError:
         raise UserError(f"FLOWC_CHECKPOINT_SECONDS={every!r} is not a number; unset it") from None
     if is_rank():
         run_rank(lambda: train(job, params, seed))
         return None
-    read_inputs(job, params)
-    ranks = rank_count(os.environ.get("FLOWC_RANKS"))
-    start_ranks("stages.train", sys.argv[1:], ranks, max(1, cores() // ranks))
+    restore_previous(job, params, root)
+    if hostfile := os.environ.get("FLOWC_HOSTFILE"):
+        slots = list(read_hostfile(Path(hostfile)).values())
+        check(job, params, seed, sum(slots), max(slots))
+        start_hosts("stages.train", sys.argv[1:], Path(hostfile), max(1, cores() // max(slots)), job.side)
+    else:
+        ranks = rank_count(os.environ.get("FLOWC_RANKS"))
+        check(job, params, seed, ranks, ranks)
+        start_ranks("stages.train", sys.argv[1:], ranks, max(1, cores() // ranks))
     return args.timing
 
 

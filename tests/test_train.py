@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import torch
 from torch.nn import functional
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM
 
 from flowc import checkpoint
 from flowc.attention import ATTENTION
@@ -33,107 +23,18 @@ from flowc.packing import (
     supervised,
 )
 from flowc.records import UserError
-from flowc.train import Job, TrainParams, learning_rate, read_inputs, run_key
-
-ROOT = Path(__file__).parent.parent
-VOCABULARY = 64
-PARAMS = {
-    "epochs": 2,
-    "learning_rate": 5.0e-3,
-    "warmup_share": 0.1,
-    "batch_size": 4,
-    "micro_tokens": 64,
-    "weight_decay": 0.1,
-    "max_grad_norm": 1.0,
-    "precision": "fp32",
-    "evals": 2,
-    "eval_conversations": 4,
-}
-
-
-def tiny_model() -> LlamaForCausalLM:
-    torch.manual_seed(0)
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=VOCABULARY,
-            hidden_size=32,
-            intermediate_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            num_key_value_heads=2,
-            tie_word_embeddings=True,
-        )
-    )
-
-
-def some_tokens(count: int, seed: int = 1) -> list[Tokens]:
-    generator = torch.Generator().manual_seed(seed)
-    rows = []
-    for _ in range(count):
-        n = int(torch.randint(8, 40, (1,), generator=generator))
-        ids = torch.randint(0, VOCABULARY, (n,), generator=generator)
-        rows.append(Tokens(ids, torch.rand(n, generator=generator) < 0.45))
-    return rows
-
-
-def write_tokens(path: Path, rows: list[Tokens]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    names = [f"c{i:02d}" for i in range(len(rows))]
-    table = {
-        "conversation_id": names,
-        "family": names,
-        "input_ids": pa.array([r.ids.tolist() for r in rows], pa.list_(pa.int32())),
-        "loss_mask": pa.array([r.targets.int().tolist() for r in rows], pa.list_(pa.int8())),
-    }
-    pq.write_table(pa.table(table), path)
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Path]:
-    write_tokens(tmp_path / "tokens" / "train.parquet", some_tokens(24))
-    write_tokens(tmp_path / "tokens" / "eval.parquet", some_tokens(6, seed=2))
-    tiny_model().save_pretrained(tmp_path / "base")
-    (tmp_path / "base" / "chat_template.jinja").write_text("template", encoding="utf-8")
-    (tmp_path / "graph.json").write_text("{}\n", encoding="utf-8")
-    (tmp_path / "params.yaml").write_text(json.dumps({"seed": 7, "train": PARAMS}), encoding="utf-8")
-    yield tmp_path
-
-
-def command(name: str) -> list[str]:
-    stage = [sys.executable, "-m", "stages.train", "tokens", "base", "graph.json"]
-    return [*stage, "--out", f"out/{name}", "--metrics", f"{name}.json"]
-
-
-def environment(ranks: int, **more: str) -> dict[str, str]:
-    paths = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}", "FLOWC_RANKS": str(ranks)}
-    return {k: v for k, v in os.environ.items() if k != "DVC_ROOT"} | paths | more
-
-
-def run(workspace: Path, name: str, ranks: int, **more: str) -> dict[str, Any]:
-    done = subprocess.run(
-        command(name),
-        cwd=workspace,
-        env=environment(ranks, **more),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    metrics: dict[str, Any] = json.loads((workspace / f"{name}.json").read_text(encoding="utf-8"))
-    return metrics
-
-
-def ranks_of(parent: int) -> list[int]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended while we looked
-        state, ppid = text.rpartition(")")[2].split()[:2]
-        if int(ppid) == parent and state != "Z":
-            found.append(int(path.parent.name))
-    return found
+from flowc.train import learning_rate, run_key
+from flowc.train_inputs import Job, TrainParams, read_inputs
+from tests.training import (
+    PARAMS,
+    VOCABULARY,
+    make_workspace,
+    run,
+    some_tokens,
+    start_and_kill,
+    tiny_model,
+    write_tokens,
+)
 
 
 def test_packed_loss_and_gradients_are_those_of_each_conversation_alone() -> None:
@@ -196,8 +97,7 @@ def test_micro_batches_are_balanced_and_within_the_limit() -> None:
 
 
 def test_learning_rate_warms_up_and_ends_near_zero() -> None:
-    params = TrainParams.model_validate(PARAMS)
-    rates = [learning_rate(params, step, 20) for step in range(20)]
+    rates = [learning_rate(5.0e-3, 0.1, step, 20) for step in range(20)]
     assert rates[0] == pytest.approx(2.5e-3)
     assert rates[1] == rates[2] == pytest.approx(5e-3)
     assert rates[-1] < 5e-5
@@ -220,15 +120,15 @@ def test_the_key_of_a_run_changes_with_its_tokens_and_not_with_the_graph() -> No
 
 
 def test_a_half_written_checkpoint_is_never_read(tmp_path: Path) -> None:
-    assert checkpoint.read_progress(tmp_path, 2) is None
+    assert checkpoint.read_progress(tmp_path) is None
     for step in (3, 6):
         (tmp_path / checkpoint.part_name(step)).mkdir()
         if step == 3:
             checkpoint.commit(tmp_path, Progress(world_size=2, step=3, loss_curve=[(3, 1.5)]))
-    found = checkpoint.read_progress(tmp_path, 2)
+    found = checkpoint.read_progress(tmp_path)
     assert found is not None
     assert (found.step, found.loss_curve, found.best_loss) == (3, [(3, 1.5)], float("inf"))
-    assert checkpoint.read_progress(tmp_path, 1) is None, "shards of two ranks are no use to one"
+    assert found.world_size == 2, "whoever continues has to know how the shards were cut"
 
 
 def test_a_full_disk_gives_one_error_and_leaves_no_half_checkpoint(tmp_path: Path) -> None:
@@ -256,7 +156,8 @@ def test_ranks_come_from_the_environment() -> None:
         rank_count("two")
 
 
-def test_two_ranks_learn_what_one_learns_and_a_killed_run_ends_at_the_same_loss(workspace: Path) -> None:
+def test_two_ranks_learn_what_one_learns_and_a_killed_run_ends_at_the_same_loss(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
     one = run(workspace, "one", 1)
     two = start_and_kill(workspace, "two", 2)
     assert two["resumed"] == 1
@@ -276,27 +177,10 @@ def test_two_ranks_learn_what_one_learns_and_a_killed_run_ends_at_the_same_loss(
     assert (workspace / "out" / "two" / "chat_template.jinja").read_text(encoding="utf-8") == "template"
 
 
-def start_and_kill(workspace: Path, name: str, ranks: int) -> dict[str, Any]:
-    """Kill the stage by SIGKILL after its first checkpoint; no rank survives it; run it again to the end."""
-    often = environment(ranks, FLOWC_CHECKPOINT_SECONDS="0")
-    stage = subprocess.Popen(command(name), cwd=workspace, env=often, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 200
-    while not any((workspace / ".flowc" / "train").glob("*/latest")):
-        assert stage.poll() is None and time.monotonic() < deadline, "no checkpoint came"
-        time.sleep(0.01)
-    children = ranks_of(stage.pid)
-    assert len(children) >= ranks
-    stage.send_signal(signal.SIGKILL)
-    stage.wait()
-    while any(Path(f"/proc/{pid}").exists() for pid in children):
-        assert time.monotonic() < deadline, "a rank outlived its stage"
-        time.sleep(0.05)
-    return run(workspace, name, ranks)
-
-
-def test_a_missing_base_is_named_with_what_to_do(workspace: Path) -> None:
+def test_a_missing_base_is_named_with_what_to_do(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
     (workspace / "base" / "model.safetensors").unlink()
     tokens, base, graph = workspace / "tokens", workspace / "base", workspace / "graph.json"
     job = Job(tokens, base, graph, workspace / "out", workspace / "metrics.json", workspace, 240)
     with pytest.raises(UserError, match="base: no base model there; `dvc repro base` makes it"):
-        read_inputs(job, TrainParams.model_validate(PARAMS))
+        read_inputs(job, TrainParams.model_validate(PARAMS), 7)

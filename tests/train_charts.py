@@ -19,7 +19,8 @@ RANKS = 2
 
 def rank(number: int, port: int, name: str) -> None:
     """Train as one rank of a procedure."""
-    from flowc.train import Job, TrainParams, train  # here: in the parent it would be imported for nothing
+    from flowc.train import train  # here: in the parent it would be imported for nothing
+    from flowc.train_inputs import Job, TrainParams
 
     os.environ |= {
         "RANK": str(number),

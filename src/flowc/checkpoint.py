@@ -57,11 +57,8 @@ def part_name(step: int) -> str:
     return f".part-{step:06d}"
 
 
-def read_progress(side: Path, world_size: int) -> Progress | None:
-    """Give the progress of the last complete checkpoint, or None.
-
-    A checkpoint of another world size is sharded differently and cannot be continued from.
-    """
+def read_progress(side: Path) -> Progress | None:
+    """Give the progress of the last complete checkpoint, or None; its `world_size` is that of its shards."""
     pointer = side / LATEST
     if not pointer.exists():
         return None
@@ -69,8 +66,7 @@ def read_progress(side: Path, world_size: int) -> Progress | None:
     for curve in ("loss_curve", "eval_curve"):
         values[curve] = [(int(step), float(loss)) for step, loss in values[curve]]
     values["best_loss"] = float("inf") if values["best_loss"] is None else values["best_loss"]
-    progress = Progress(**values)
-    return progress if progress.world_size == world_size else None
+    return Progress(**values)
 
 
 def commit(side: Path, progress: Progress) -> None:

@@ -75,7 +75,7 @@ def start_ranks(module: str, arguments: Sequence[str], ranks: int, threads: int)
 
 def run_rank(work: Callable[[], None]) -> None:
     """Run a rank's work; a user's mistake goes to the agent as one message, a bug keeps its traceback."""
-    _die_with_parent()
+    die_with_parent(signal.SIGKILL)
     try:
         work()
     except UserError as e:
@@ -85,11 +85,11 @@ def run_rank(work: Callable[[], None]) -> None:
         os._exit(1)
 
 
-def _die_with_parent() -> None:
-    """Ask Linux to kill this process when its agent dies, even by SIGKILL, so that no rank is left behind."""
+def die_with_parent(by: signal.Signals) -> None:
+    """Ask Linux to end this process by a signal when its parent dies, even by SIGKILL: no rank is left behind."""
     parent = os.getppid()
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)  # 1 = PR_SET_PDEATHSIG
+        ctypes.CDLL(None, use_errno=True).prctl(1, by)  # 1 = PR_SET_PDEATHSIG
     if parent == 1 or os.getppid() != parent:
         raise SystemExit("the process that started this rank is gone")
 

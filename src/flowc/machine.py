@@ -92,17 +92,19 @@ def fits_resident(parameters: int, world: int, dtype: torch.dtype) -> bool:
     return size * world < int(psutil.virtual_memory().total) // 4
 
 
-def flops_per_token(config: Any, parameters: int) -> tuple[float, float, float]:
+def flops_per_token(config: Any, parameters: int, frozen: bool = False) -> tuple[float, float, float]:
     """Arithmetic of forward and backward: a token in the decoder, a supervised token, a token squared.
 
-    6 x parameters for each matrix a token meets (2 forward, 4 backward); causal attention reads half of n
-    keys for each of n tokens, twice (scores and values). Norms and softmax are left out.
+    6 x parameters for each matrix a token meets (2 forward, 4 backward, 2 of them for its own gradient, which frozen
+    ones have not); causal attention reads half of n keys for each of n tokens, twice (scores and values). Norms,
+    softmax and adapters are left out.
     """
+    met = 4.0 if frozen else 6.0
     output = config.vocab_size * config.hidden_size
     embeddings = output if config.tie_word_embeddings else 2 * output
     head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     attention = 6 * config.num_hidden_layers * config.num_attention_heads * head
-    return 6.0 * (parameters - embeddings), 6.0 * output, float(attention)
+    return met * (parameters - embeddings), met * output, float(attention)
 
 
 def _cpu_info() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Full-parameter fine-tuning under DeepSpeed ZeRO-3: one rank's part, from tokens to a saved model.
+"""Fine-tuning under DeepSpeed ZeRO-3: one rank's part, from tokens to a saved model.
 
 Run as `python -m stages.train`, which starts the ranks. The effective batch is fixed; its split into
 micro-batches follows from the number of ranks and from `micro_tokens` and changes results by rounding only.
@@ -15,16 +15,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import torch
 import torch.distributed as dist
-from pydantic import Field
 from tqdm import tqdm
-from transformers import AutoConfig
 
 from flowc import checkpoint
 from flowc.checkpoint import Progress
+from flowc.choices import check_choices
+from flowc.lora import merge
 from flowc.machine import (
     DTYPES,
     Precision,
@@ -34,98 +34,21 @@ from flowc.machine import (
     matrix_peak,
     native_precisions,
 )
-from flowc.model_card import model_card, sha256_of
-from flowc.packing import (
-    Family,
-    Pack,
-    effective_batches,
-    length,
-    pack,
-    pairs,
-    read_token_set,
-    split,
-    steps_per_epoch,
-    supervised,
-)
-from flowc.records import Record, UserError, write_json
+from flowc.memory import check_memory, room_of_a_rank
+from flowc.model_card import model_card
+from flowc.packing import Family, Pack, effective_batches, length, pack, pairs, split, steps_per_epoch, supervised
+from flowc.records import UserError, write_json
+from flowc.reshard import load_resharded
+from flowc.train_inputs import Inputs, Job, TrainParams, read_inputs
 from flowc.zero import gather_weights, join_group, make_engine, total
 
 
-class TrainParams(Record):
-    """What changes the trained weights. Where it runs comes from the environment."""
-
-    epochs: int = Field(ge=1)
-    """Times that each conversation is seen."""
-    learning_rate: float = Field(gt=0)
-    """Peak of the schedule: linear warm-up, then cosine to zero."""
-    warmup_share: float = Field(ge=0, lt=1)
-    """Share of the steps that warm up."""
-    batch_size: int = Field(ge=1)
-    """Families (conversations with their branches) in an optimizer step, over all ranks."""
-    micro_tokens: int = Field(ge=1)
-    """Most tokens that a rank holds activations for at a time (1.5 MB each at 135M parameters in fp32)."""
-    weight_decay: float = Field(ge=0)
-    """Of AdamW, on matrices only."""
-    max_grad_norm: float = Field(gt=0)
-    """Gradients are clipped to this norm."""
-    precision: Literal["auto", "bf16", "fp32"]
-    """Number format of weights and arithmetic; auto takes the one whose matrix products are measured to be the
-    faster, of those that the device has in hardware."""
-    evals: int = Field(ge=1)
-    """Evaluations, evenly spaced, the last one at the end; the model with the lowest loss is kept."""
-    eval_conversations: int = Field(ge=1)
-    """Most held-out conversations of an evaluation, evenly spaced over the file."""
-
-
-class Job(NamedTuple):
-    """Paths of one run; `side` is where a killed run is continued from, `checkpoint_seconds` how often."""
-
-    tokens: Path
-    base: Path
-    graph: Path
-    out: Path
-    metrics: Path
-    side: Path
-    checkpoint_seconds: float
-
-
-class Inputs(NamedTuple):
-    """What a run reads."""
-
-    train: list[Family]
-    evaluation: list[Family]
-    config: Any
-    hashes: dict[str, str]
-
-
-def read_inputs(job: Job, params: TrainParams) -> Inputs:
-    """Read tokens and the base's config, and hash all inputs.
-
-    Raises UserError naming the file that is missing or unusable.
-    """
-    weights = list(job.base.glob("*.safetensors"))
-    if not weights or not (job.base / "config.json").exists():
-        raise UserError(f"{job.base}: no base model there; `dvc repro base` makes it")
-    config = AutoConfig.from_pretrained(job.base)
-    files = {"train tokens": job.tokens / "train.parquet", "eval tokens": job.tokens / "eval.parquet"}
-    train, evaluation = (read_token_set(path, config.vocab_size) for path in files.values())
-    count = min(len(evaluation), params.eval_conversations)
-    evaluation = [evaluation[i * len(evaluation) // count] for i in range(count)]
-    hashes = {name: sha256_of([path]) for name, path in files.items()}
-    return Inputs(
-        train,
-        evaluation,
-        config,
-        hashes | {"graph": sha256_of([job.graph]), "base weights": sha256_of(weights)},
-    )
-
-
-def learning_rate(params: TrainParams, step: int, total: int) -> float:
+def learning_rate(peak: float, warmup_share: float, step: int, total: int) -> float:
     """Rate of optimizer step `step` (from 0) of `total`."""
-    warmup = round(params.warmup_share * total)
+    warmup = round(warmup_share * total)
     if step < warmup:
-        return params.learning_rate * (step + 1) / warmup
-    return params.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+        return peak * (step + 1) / warmup
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
 
 
 def run_key(params: TrainParams, seed: int, hashes: dict[str, str], precision: str) -> str:
@@ -133,6 +56,24 @@ def run_key(params: TrainParams, seed: int, hashes: dict[str, str], precision: s
     inputs = {k: v for k, v in hashes.items() if k != "graph"}
     text = json.dumps([params.model_dump(), seed, inputs, precision], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def candidates(params: TrainParams) -> list[Precision]:
+    """Number formats of which the ranks take the one that they measure to be the faster."""
+    return native_precisions() if params.precision == "auto" else [params.precision]
+
+
+def check(job: Job, params: TrainParams, seed: int, world: int, local_ranks: int) -> None:
+    """Refuse, before ranks start, what cannot be read, is not to be had here or does not fit into memory.
+
+    Raises UserError with what is wrong and the remedy.
+    """
+    inputs, choices = read_inputs(job, params, seed), params.choices()
+    check_choices(choices, world)
+    # Which precision is the faster one is measured by the ranks; counted is the smaller.
+    precision = min(candidates(params), key=lambda p: DTYPES[p].itemsize)
+    room = room_of_a_rank(local_ranks)
+    check_memory(inputs.config, inputs.train, params.micro_tokens, world, choices, precision, room)
 
 
 def train(job: Job, params: TrainParams, seed: int) -> None:
@@ -143,22 +84,33 @@ def train(job: Job, params: TrainParams, seed: int) -> None:
     started = time.perf_counter()
     device = join_group()
     rank, world = dist.get_rank(), dist.get_world_size()
-    choice = native_precisions() if params.precision == "auto" else [params.precision]
+    choice = candidates(params)
     peaks = {p: total(matrix_peak(device, DTYPES[p]), device) for p in choice}
     precision = max(choice, key=lambda p: peaks[p])
     torch.manual_seed(seed)
 
-    inputs = read_inputs(job, params)
+    inputs = read_inputs(job, params, seed)
     side = job.side / run_key(params, seed, inputs.hashes, precision)
     side.mkdir(parents=True, exist_ok=True)
-    progress = checkpoint.read_progress(side, world)
+    progress = checkpoint.read_progress(side)
     engine, parameters = make_engine(
-        job.base, inputs.config, params.learning_rate, params.weight_decay, params.max_grad_norm, precision
+        inputs.start,
+        inputs.config,
+        inputs.rate,
+        params.weight_decay,
+        params.max_grad_norm,
+        precision,
+        params.choices(),
     )
     if progress is None:
         progress = Progress(world_size=world)
     else:
-        engine.load_checkpoint(str(side), tag=checkpoint.step_name(progress.step))
+        name = checkpoint.step_name(progress.step)
+        if progress.world_size == world:
+            engine.load_checkpoint(str(side), tag=name)
+        else:
+            load_resharded(engine, side / name, progress.world_size)
+        progress.world_size = world
         progress.resumed += 1
     progress.seconds["load"] += time.perf_counter() - started
     dist.barrier()
@@ -191,7 +143,7 @@ class _Run:
         self.lengths = [length(f) for f in inputs.train]
         self.steps = steps_per_epoch(len(inputs.train), params.batch_size)
         self.total = self.steps * params.epochs
-        self.work = flops_per_token(inputs.config, parameters)
+        self.work = flops_per_token(inputs.config, parameters, frozen=params.method == "lora")
 
     def loop(self, rank: int, world: int) -> None:
         """Train from where `progress` stands to the end, with evaluations and checkpoints between."""
@@ -238,7 +190,7 @@ class _Run:
         """
         rows = self.inputs.train
         targets = sum(supervised(rows[i]) for i in batch)
-        rate = learning_rate(self.params, self.progress.step, self.total)
+        rate = learning_rate(self.inputs.rate, self.params.warmup_share, self.progress.step, self.total)
         for group in self.engine.optimizer.param_groups:
             group["lr"] = rate
         micro = split(batch, self.lengths, world, self.params.micro_tokens)
@@ -256,8 +208,8 @@ class _Run:
         loss = float(found[0]) / max(1, targets)
         if not math.isfinite(loss):
             raise UserError(
-                f"training loss is {loss} at step {self.progress.step + 1}; lower train.learning_rate "
-                f"(it is {self.params.learning_rate:g})"
+                f"training loss is {loss} at step {self.progress.step + 1}; lower its learning rate in train "
+                f"(it is {self.inputs.rate:g})"
             )
         return loss, bool(found[1])
 
@@ -290,6 +242,8 @@ class _Run:
         """Gather the weights and let rank 0 write a folder that any server loads."""
         state = gather_weights(self.engine)
         if rank == 0:
+            if self.params.method == "lora":
+                state = merge(state, self.params.lora)
             part = folder.with_name(f".{folder.name}.part")
             checkpoint.remove(part)
             checkpoint.check_space(self.side, sum(t.nbytes for t in state.values()) * 11 // 10)
@@ -360,6 +314,8 @@ def _publish(run: _Run, peak: float, precision: Precision) -> None:
         {
             "procedure": job.out.name,
             "base": job.base.name,
+            "method": run.params.method,
+            "start": run.inputs.origin,
             "tokens": p.tokens,
             "computed_tokens": p.computed_tokens,
             "supervised_tokens": p.supervised_tokens,

@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM
 from transformers.integrations import HfDeepSpeedConfig
 
 from flowc.attention import ATTENTION
+from flowc.choices import Choices, make_optimizer, offload_settings, prepare
 from flowc.lean import make_lean
 from flowc.machine import DTYPES, Precision, fits_resident
 from flowc.packing import PackedLoss
@@ -70,29 +71,37 @@ def zero_config(max_grad_norm: float, world: int, parameters: int, precision: Pr
 
 
 def make_engine(
-    base: Path, config: Any, rate: float, weight_decay: float, max_grad_norm: float, precision: Precision
+    base: Path,
+    config: Any,
+    rate: float,
+    weight_decay: float,
+    max_grad_norm: float,
+    precision: Precision,
+    choices: Choices,
 ) -> tuple[Any, int]:
     """Load the base straight into ZeRO-3 partitions and wrap it; also the number of parameters."""
     with torch.device("meta"):
         shape = AutoModelForCausalLM.from_config(config)
     parameters = sum(p.numel() for p in shape.parameters())
     settings = zero_config(max_grad_norm, dist.get_world_size(), parameters, precision)
+    settings["zero_optimization"] |= offload_settings(choices.offload)
     keep = HfDeepSpeedConfig(settings)  # from_pretrained partitions while it loads as long as this lives
     model = AutoModelForCausalLM.from_pretrained(base, dtype=DTYPES[precision], attn_implementation=ATTENTION)
     del keep
-    make_lean(model)
+    if choices.lora is None:  # an adapted layer is called otherwise, and frozen weights want no gradient
+        make_lean(model)
+    prepare(model, choices)
     module = PackedLoss(model)
     groups: dict[bool, list[torch.nn.Parameter]] = {True: [], False: []}
-    for p in module.parameters():
+    for p in (p for p in module.parameters() if p.requires_grad):
         groups[len(getattr(p, "ds_shape", p.shape)) > 1].append(p)
-    optimizer = torch.optim.AdamW(
+    optimizer = make_optimizer(
+        choices.optimizer,
         [
             {"params": groups[True], "weight_decay": weight_decay},
             {"params": groups[False], "weight_decay": 0.0},
         ],
-        lr=rate,
-        betas=(0.9, 0.95),
-        fused=True,
+        rate,
     )
     engine, *_ = deepspeed.initialize(model=module, optimizer=optimizer, config=settings)
     return engine, parameters
