@@ -133,6 +133,7 @@ interrupts:
 
 NO_DEVIATIONS = Deviations(volunteer=0, correction=0, side_question=0, off_topic=0)
 MANY_DEVIATIONS = Deviations(volunteer=0.5, correction=0.5, side_question=0.5, off_topic=0.5)
+EVERY_DEVIATION = Deviations(**dict.fromkeys(Deviations.model_fields, 0.2))
 
 
 def example_graph() -> Graph:

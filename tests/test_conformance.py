@@ -326,11 +326,17 @@ def test_a_second_call_where_the_offer_is_due_is_a_fault_of_order(table: Graph, 
     assert judgement.faults[0].text == "find_table where offer was due"
 
 
-@pytest.mark.parametrize("ended", [e for e in Ended if e != Ended.TERMINAL])
+@pytest.mark.parametrize("ended", [e for e in Ended if e not in (Ended.TERMINAL, Ended.USER_ERROR)])
 def test_a_conversation_that_breaks_off_fails_the_task(table: Graph, turns: list[Turn], ended: Ended) -> None:
     judgement = judged(table, turns[:DONE], ended)
     assert criteria(judgement) == {"task_success"}
     assert judgement.faults[-1].text == f"ended as {ended.value}, not at done"
+
+
+def test_a_conversation_that_the_user_spoilt_has_no_verdict(table: Graph, turns: list[Turn]) -> None:
+    judgement = judged(table, turns[:DONE], Ended.USER_ERROR)
+    assert judgement.scores == dict.fromkeys(CRITERIA)
+    assert (judgement.faults, judgement.decisions, judgement.values) == ((), {}, {})
 
 
 def test_a_conversation_without_a_turn_fails_the_task(table: Graph) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from flowc.conformance import CRITERIA
 from flowc.evaluate import EvaluateParams, Evaluation, evaluate, interval
 from flowc.records import UserError, run_stage, write_json, write_jsonl
-from flowc.scenarios import Scenario
+from flowc.scenarios import Scenario, kinds
 from flowc.transcripts import Ended, Tokens, Transcript
 from stages.evaluate import main
 from tests.example import example_graph, example_scenarios, play
@@ -99,10 +100,11 @@ def test_slices_by_split_tell_paths_apart(done: Evaluation) -> None:
 
 def test_slices_by_deviation_hold_the_scenarios_with_it(done: Evaluation) -> None:
     by_deviation = done.scores["arms"]["good"]["by_deviation"]
-    kinds = {kind for s in SCENARIOS for kind in s.deviations}
-    assert {k: v["task_success"]["n"] for k, v in by_deviation.items()} == {
-        k: sum(k in s.deviations for s in SCENARIOS) for k in kinds
-    }
+    planned = [kinds(GRAPH, s) for s in SCENARIOS]
+    assert {k: v["task_success"]["n"] for k, v in by_deviation.items()} == Counter(
+        k for found in planned for k in found
+    )
+    assert {"volunteer", "volunteer_several", "human"} <= set(by_deviation)
     assert by_deviation["side_question"]["recovery"]["mean"] == 1.0
 
 
@@ -110,6 +112,21 @@ def test_recovery_without_deviations_is_unscored(done: Evaluation) -> None:
     recovery = done.scores["arms"]["good"]["recovery"]
     assert recovery["unscored"] == sum(not s.deviations for s in SCENARIOS)
     assert recovery["n"] + recovery["unscored"] == 20
+
+
+def test_conversations_that_the_user_spoilt_are_counted_and_not_scored() -> None:
+    spoilt = [
+        t.model_copy(update={"ended": Ended.USER_ERROR, "turns": t.turns[:2]}) if i < 4 else t
+        for i, t in enumerate(TRANSCRIPTS["good"])
+    ]
+    scores = evaluate(GRAPH, SCENARIOS, {"spoilt": spoilt}, PARAMS, 0).scores["arms"]["spoilt"]
+    assert (scores["n"], scores["simulator_errors"], scores["unscored"]) == (20, 4, 4)
+    whole = {"mean": 1.0, "ci95": [1.0, 1.0], "n": 16, "unscored": 4}
+    assert {c: scores[c] for c in ("task_success", "procedure_order", "consistency")} == {
+        "task_success": whole, "procedure_order": whole, "consistency": whole
+    }  # fmt: skip
+    assert scores["failure"]["task_success"] == {**whole, "mean": 0.0, "ci95": [0.0, 0.0]}
+    assert scores["pass_all"]["1"]["n"] == 16
 
 
 def test_endings_and_tokens_are_means_per_conversation(done: Evaluation) -> None:

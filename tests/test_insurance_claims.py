@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flowc.conformance import judge
+from flowc.deviation_phrases import SAYS
 from flowc.filling import Deviations
 from flowc.generate import Generated, GenerateParams, generate
 from flowc.graph import Graph, edges, hubs, is_held_out, split_bank, terminals
@@ -27,7 +28,10 @@ PARAMS = GenerateParams(
     eval=12,
     scenarios=40,
     interrupts=0.2,
-    deviations=Deviations(volunteer=0.4, correction=0.25, side_question=0.3, off_topic=0.25),
+    deviations=Deviations.model_validate(
+        dict.fromkeys(SAYS, 0.01)
+        | {"restructuring": 0.1, "volunteer": 0.4, "correction": 0.25, "side_question": 0.3, "off_topic": 0.25}
+    ),
 )
 
 
@@ -70,9 +74,8 @@ def test_the_banks_of_users_are_large_and_have_both_parts(claims: Graph) -> None
     assert len(spoken) == 41
     assert [name for name, says, hub in spoken if len(says) < (50 if hub else 24)] == []
     assert [name for name, says, _ in spoken if not 4 <= sum(map(is_held_out, says)) < len(says) / 2] == []
-    assert {i: len(x.says) >= 80 for i, x in claims.interrupts.items()} == {
-        "human": True, "cancel": True, "off_topic": True
-    }  # fmt: skip
+    assert {i for i, x in claims.interrupts.items() if len(x.says) >= 80} == {"human", "cancel", "off_topic"}
+    assert {i for i, x in claims.interrupts.items() if x.says == SAYS.get(i)} == {*SAYS} - {"human"}
     assert len(claims.knowledge) == 7
     assert all(len(f.asks) >= 20 and len(f.say) >= 5 for f in claims.knowledge.values())
 
@@ -96,7 +99,11 @@ def test_the_house_style_has_a_first_word_for_each_step(claims: Graph) -> None:
 
 def test_generation_reaches_every_step_and_way(claims: Graph, made: Generated) -> None:
     coverage = made.metrics["coverage"]
-    assert (coverage["nodes"], coverage["edges"], coverage["interrupts"]) == (1.0, 1.0, 1.0)
+    assert (coverage["nodes"], coverage["edges"]) == (1.0, 1.0)
+    assert {i: made.metrics["interrupt_visits"][i] > 0 for i in ("human", "cancel", "off_topic")} == {
+        "human": True, "cancel": True, "off_topic": True
+    }  # fmt: skip
+    assert coverage["interrupts"] >= 0.9  # the other sixteen have a share of one in a hundred each
     assert {c.ending for c in made.train if c.family == c.id} == set(terminals(claims))
     assert len(made.scenarios) == 40
 
@@ -105,7 +112,7 @@ def test_conversations_stay_short(made: Generated) -> None:
     trunks = [c for c in made.train if c.family == c.id]
     turns = [sum(m.role == "assistant" for m in c.messages) for c in trunks]
     assert 10 <= sum(turns) / len(turns) <= 16
-    assert max(turns) <= 32
+    assert max(turns) <= 34
 
 
 def test_an_assistant_without_fault_gets_full_marks(claims: Graph) -> None:

@@ -77,6 +77,7 @@ def test_the_tables_show_what_the_metrics_say(reports: Path) -> None:
     made = page(reports)
     assert row_of(made, "compiled, held-out paths")[1:3] == ["30", "96.7 % [86.7–100]"]
     assert row_of(made, "Side question")[1:] == [
+        "Intent switching",
         "96.7 % [86.7–100] n=60",
         "25 % [15–28.4] n=60",
         "10 % [0–13.5] n=60",

@@ -17,8 +17,8 @@ from flowc.simulate import Arm, Reply, SimulateParams, sampling, simulate
 from flowc.teacher import ScriptedAgent
 from flowc.tools import call_for
 from flowc.tracker import Tracker
-from flowc.transcripts import Ended, Tokens, Transcript
-from flowc.user import ScriptedUser
+from flowc.transcripts import Ended, Tokens, Transcript, Turn
+from flowc.user import ScriptedUser, UserTurn
 from tests.example import example_graph, example_scenarios
 
 PARAMS = SimulateParams(temperature=0, top_p=1, max_tokens=64, max_turns=30, concurrency=1)
@@ -115,6 +115,27 @@ def test_transcripts_come_in_the_order_of_their_scenarios(table_tracker: Tracker
     transcripts = played(table_tracker, lambda: Reciting(said("A colleague will help you.")), SCENARIOS[::-1])
     assert [t.scenario for t in transcripts] == [s.id for s in SCENARIOS]
     assert {t.arm for t in transcripts} == {"x"}
+
+
+class Quoting:
+    """A user with one thing to say."""
+
+    def __init__(self, text: str, label: str) -> None:
+        self._turn, self.heard = UserTurn(text, (label,), {}), list[tuple[str, str | None]]()
+
+    async def reply(self, history: Sequence[Message], node: str | None) -> UserTurn:
+        self.heard.append((history[-1].content, node))
+        return self._turn
+
+
+@pytest.mark.parametrize(
+    ("label", "why"), [("stop", Ended.USER_STOPPED), ("error:invented_fact", Ended.USER_ERROR)]
+)  # fmt: skip
+def test_another_user_may_stop_or_go_wrong_itself(table_tracker: Tracker, label: str, why: Ended) -> None:
+    user, arm = Quoting("Bye.", label), Reciting(said("Welcome! For which day?"))
+    transcript = asyncio.run(simulate(GRAPH, SCENARIOS[:1], "x", lambda: arm, table_tracker, PARAMS, lambda s: user))[0]
+    assert (transcript.ended, user.heard) == (why, [("Welcome! For which day?", "ask_day")])
+    assert transcript.turns[-1] == Turn(message=Message(role="user", content="Bye."), labels=(label,))
 
 
 def test_an_early_ending_is_an_ending(table_tracker: Tracker) -> None:

@@ -9,12 +9,13 @@ beside the point, or leaves by an interrupt; it stops with the assistant's answe
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain, zip_longest
 from random import Random
 from typing import NamedTuple
 
-from flowc.filling import asked_next
+from flowc.deviations import answering
+from flowc.filling import asked_next, beside
 from flowc.graph import Graph
 from flowc.scenarios import Result, Scenario, Step, is_held_out_path
 from flowc.slots import draw
@@ -39,13 +40,16 @@ class _Option(NamedTuple):
     step: Step | None
 
 
-def branches(graph: Graph, trunk: Scenario, count: int, rng: Random) -> list[Scenario]:
+def branches(graph: Graph, trunk: Scenario, count: int, rng: Random, strays: Sequence[str] = ()) -> list[Scenario]:
     """Give up to `count` different scenarios that leave `trunk` at one of its steps.
 
-    The kinds of leaving (another edge, each deviation) take turns. None is a complete held-out path.
+    The kinds of leaving (another edge, each deviation) take turns; `strays` names the kinds of deviation that the
+    user may also say before an answer. None of the scenarios is a complete held-out path.
     """
     turns = _turns(graph, trunk)
     kinds = [[o for t in turns for o in made(graph, trunk, t, rng)] for made in _KINDS]
+    for _ in range(_STRAYED):
+        kinds.append([o for t in turns for o in _strayed(graph, trunk, t, strays, rng)])
     for options in kinds:
         rng.shuffle(options)
     out: dict[str, Scenario] = {}
@@ -128,10 +132,19 @@ def _corrected(graph: Graph, trunk: Scenario, turn: _Turn, rng: Random) -> Itera
 
 def _aside(graph: Graph, trunk: Scenario, turn: _Turn, rng: Random) -> Iterable[_Option]:
     step = _answer(graph, trunk, turn)
-    resuming = sorted(n for n, i in graph.interrupts.items() if i.say)
+    resuming = answering(graph, "off_topic")
     befores = [f"side_question:{rng.choice(sorted(graph.knowledge))}"] if graph.knowledge else []
     befores += [f"off_topic:{rng.choice(resuming)}"] if resuming else []
     if step is not None and not step.before and befores:
+        yield _Option(turn, step.edge, step.model_copy(update={"before": rng.choice(befores)}))
+
+
+def _strayed(graph: Graph, trunk: Scenario, turn: _Turn, kinds: Sequence[str], rng: Random) -> Iterable[_Option]:
+    step = _answer(graph, trunk, turn)
+    if step is None or step.before:
+        return
+    befores = [b for kind in kinds if (b := beside(graph, kind, step.gives, turn.values, rng))]
+    if befores:
         yield _Option(turn, step.edge, step.model_copy(update={"before": rng.choice(befores)}))
 
 
@@ -149,6 +162,7 @@ _KINDS = (
     _other_edges, _volunteered, _aside, _corrected, _interrupted, _volunteered, _aside, _volunteered, _other_edges,
     _interrupted,
 )  # fmt: skip
+_STRAYED = 2  # further places, for the kinds that `strays` names
 
 
 def _answer(graph: Graph, trunk: Scenario, turn: _Turn) -> Step | None:

@@ -16,9 +16,9 @@ from flowc.comparisons import by_scenario, compare
 from flowc.conformance import CRITERIA, Counts, Judgement, judge
 from flowc.graph import Graph
 from flowc.records import Record, UserError
-from flowc.scenarios import Scenario
+from flowc.scenarios import Scenario, kinds
 from flowc.tracker import Tracker, measure
-from flowc.transcripts import Transcript
+from flowc.transcripts import Ended, Transcript
 
 OWN_ARM = "compiled"
 """The arm that the others are compared with."""
@@ -66,7 +66,7 @@ def evaluate(
             raise UserError(f"the transcripts of arm {arm!r} are not of the present scenarios; run `dvc repro`")
         judged = [judge(graph, by_id[t.scenario], t) for t in played]
         judgements += judged
-        arms[arm] = _score_arm(by_id, played, judged, params, seed)
+        arms[arm] = _score_arm(graph, by_id, played, judged, params, seed)
         examples[arm] = _examples(by_id, played, judged)
         of = [j.scenario for j in judged]
         scored[arm] = {c: by_scenario(of, [j.scores[c] for j in judged]) for c in CRITERIA}
@@ -129,6 +129,7 @@ def pass_all(passed: int, played: int, k: int) -> float:
 
 
 def _score_arm(
+    graph: Graph,
     by_id: Mapping[str, Scenario],
     played: Sequence[Transcript],
     judged: Sequence[Judgement],
@@ -145,23 +146,29 @@ def _score_arm(
         return _counted([getattr(j, name) for j in judged], [j.scenario for j in judged], params, seed)
 
     passed = Counter(j.scenario for j in judged if j.scores["task_success"] == 1)
+    scored = Counter(j.scenario for j in judged if j.scores["task_success"] is not None)
+    failed = [None if (score := j.scores["task_success"]) is None else float(score != 1) for j in judged]
+    spoilt = sum(t.ended == Ended.USER_ERROR for t in played)
     repeats = len(judged) // len(by_id)
     splits = sorted({s.split for s in by_id.values()})
-    kinds = sorted({d for s in by_id.values() for d in s.deviations})
+    kinds_of = {i: kinds(graph, s) for i, s in by_id.items()}
+    planned = sorted({kind for found in kinds_of.values() for kind in found})
     n = len(played)
     return {
         "n": n,
         "repeats": repeats,
-        "unscored": 0,
-        "simulator_errors": 0,
+        "unscored": spoilt,
+        "simulator_errors": spoilt,
         **criteria(judged),
         "by_split": {x: criteria([j for j in judged if by_id[j.scenario].split == x]) for x in splits},
-        "by_deviation": {k: criteria([j for j in judged if k in by_id[j.scenario].deviations]) for k in kinds},
+        "by_deviation": {k: criteria([j for j in judged if k in kinds_of[j.scenario]]) for k in planned},
         "by_node": counted("decisions"),
         "by_slot": counted("values"),
-        "failure": {"task_success": mean([float(j.scores["task_success"] != 1) for j in judged], judged)},
+        "failure": {"task_success": mean(failed, judged)},
         "pass_all": {
-            str(k): interval([pass_all(passed[s], repeats, k) for s in sorted(by_id)], params, seed)
+            str(k): interval(
+                [pass_all(passed[s], scored[s], k) if scored[s] >= k else None for s in sorted(by_id)], params, seed
+            )
             for k in range(1, repeats + 1)
         },
         "endings": dict(sorted(Counter(t.ended.value for t in played).items())),

@@ -15,7 +15,8 @@ from typing import Any, Literal, NamedTuple
 from pydantic import Field
 
 from flowc.branches import branches
-from flowc.filling import Deviations
+from flowc.deviations import interrupt_for
+from flowc.filling import STRAYS, Deviations
 from flowc.graph import Graph, edges, terminals
 from flowc.records import Conversation, Record
 from flowc.sampling import edge_pairs, sample
@@ -66,7 +67,8 @@ def generate(graph: Graph, params: GenerateParams, seed: int) -> Generated:
     train_plans: list[Scenario] = []
     train_plans = scenarios(params.train, "train", 0)
     rng = Random(f"{seed}:{graph.procedure}:branches")
-    families = [[trunk, *branches(graph, trunk, params.branches, rng)] for trunk in train_plans]
+    strays = [kind for kind in STRAYS if getattr(params.deviations, kind)]
+    families = [[trunk, *branches(graph, trunk, params.branches, rng, strays)] for trunk in train_plans]
     eval_plans = scenarios(params.eval // 2, "held_out_path", 1)
     eval_plans += scenarios(params.eval - params.eval // 2, "seen_path", 1)
     tests = scenarios(params.scenarios // 2, "held_out_path", 2)
@@ -105,8 +107,8 @@ def _metrics(
                 edge_visits[step] += 1
         for labels in conversation.steps:
             for label in labels:
-                if label.startswith("off_topic:"):
-                    interrupts[label.split(":")[1]] += 1
+                if name := interrupt_for(graph, label):
+                    interrupts[name] += 1
     return {
         "procedure": graph.procedure,
         "conversations": {"train": len(train), "eval": len(held_out)},

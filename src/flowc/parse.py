@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, NoReturn
 from pydantic import ValidationError
 
 from flowc.checks import faults
+from flowc.deviation_phrases import with_phrases
 from flowc.graph import Edge, Graph, Node, Slot, placeholders
 from flowc.records import UserError
 from flowc.yaml_lines import Loc, Source, load_yaml
@@ -51,7 +52,7 @@ def read_procedure(text: str, file: str) -> Draft:
         raise UserError(f"{file}:{source.line(loc)}: {message}")
 
     try:
-        graph = Graph.model_validate(source.values)
+        graph = Graph.model_validate(with_phrases(source.values))
     except ValidationError as e:
         detail = e.errors()[0]
         where = ".".join(map(str, detail["loc"])) or "the document"

@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from flowc.deviations import kind_of
 from flowc.graph import Bank, Graph, fingerprint, part
 from flowc.records import Record
 from flowc.walk import edge_of
@@ -28,7 +29,7 @@ class Step(Record):
     volunteers: dict[str, str] = Field(default_factory=dict)
     corrects: dict[str, str] = Field(default_factory=dict)
     before: str = ""
-    """Said first, instead of an answer: `side_question:<fact>` or `off_topic:<interrupt>`."""
+    """Said first, instead of an answer: `side_question:<fact>`, `confirmation:<slot>` or `<kind>:<interrupt>`."""
 
 
 class Result(Record):
@@ -66,6 +67,17 @@ class Scenario(Record):
         kinds |= {"correction" for s in self.script if s.corrects}
         kinds |= {"interrupt" for s in self.script if s.interrupt}
         return tuple(sorted(kinds))
+
+
+def kinds(graph: Graph, scenario: Scenario) -> tuple[str, ...]:
+    """Name the kinds of deviation (`deviations.KINDS`) that a scenario plans, sorted, each once."""
+    found = {s.before.split(":")[0] for s in scenario.script if s.before}
+    found |= {"correction" for s in scenario.script if s.corrects}
+    found |= {kind_of(s.interrupt, graph.interrupts[s.interrupt]) for s in scenario.script if s.interrupt}
+    for step in scenario.script:
+        if step.volunteers and not step.before.startswith("restructuring:"):
+            found.add("volunteer_several" if len(step.volunteers) > 1 else "volunteer")
+    return tuple(sorted(found))
 
 
 def is_held_out_path(path: Sequence[str]) -> bool:

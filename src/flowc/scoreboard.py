@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
+from flowc.deviations import KINDS
 from flowc.markdown import table, text
 from flowc.metrics import (
     ARMS,
@@ -115,19 +116,21 @@ def split_table(scores: Json) -> str:
 
 
 def deviation_table(scores: Json, criterion: str) -> str:
-    """Lay out a criterion by kind of deviation; a conversation counts under each of its kinds."""
-    run = _run(scores)
-    kinds = sorted({kind for name in run for kind in section(arm(scores, name), "by_deviation") or {}})
+    """Lay out a criterion by kind of deviation, group by group; a conversation counts under each of its kinds."""
+    run, place = _run(scores), {kind: i for i, kind in enumerate(KINDS)}
+    found = {kind for name in run for kind in section(arm(scores, name), "by_deviation") or {}}
+    kinds = sorted(found, key=lambda kind: (place.get(kind, len(place)), kind))
     if not kinds:
         return f"{NOT_RUN}: no scenario has a deviation"
     rows = [
         [
             _title(kind),
+            _title(KINDS[kind].group) if kind in KINDS else "—",
             *(cell(rate((section(arm(scores, name), "by_deviation", kind) or {}).get(criterion))) for name in run),
         ]
         for kind in kinds
     ]
-    return table([_title(criterion), *run], rows)
+    return table([_title(criterion), "Group", *run], rows)
 
 
 def endings_table(scores: Json) -> str:

@@ -17,7 +17,7 @@ from flowc.scenarios import Scenario
 from flowc.tools import execute
 from flowc.tracker import Tracker
 from flowc.transcripts import Ended, Tokens, Transcript, Turn
-from flowc.user import ScriptedUser
+from flowc.user import ScriptedUser, UserTurn
 
 _CONFUSIONS = 3  # a person gives up after as many replies that make no sense
 _VISITS = 5  # of one step, with asides and both rounds of its loops; at the sixth a person gives up
@@ -61,6 +61,29 @@ class Arm(Protocol):
 MakeArm = Callable[[], Arm]
 
 
+class User(Protocol):
+    """Whoever plays the user in one conversation."""
+
+    async def reply(self, history: Sequence[Message], node: str | None) -> UserTurn:
+        """Answer the last message of `history`, which realised `node` as far as the tracker can tell.
+
+        A first label `stop` ends the conversation, and `error:<what>` too: the user itself went wrong.
+        """
+
+
+MakeUser = Callable[[Scenario], User]
+
+
+class _Planned:
+    """The scripted user, which looks at nothing but the node."""
+
+    def __init__(self, graph: Graph, scenario: Scenario) -> None:
+        self._user = ScriptedUser(graph, scenario)
+
+    async def reply(self, history: Sequence[Message], node: str | None) -> UserTurn:
+        return self._user.reply(node)
+
+
 async def simulate(
     graph: Graph,
     scenarios: Sequence[Scenario],
@@ -68,17 +91,20 @@ async def simulate(
     make_arm: MakeArm,
     tracker: Tracker,
     params: SimulateParams,
+    make_user: MakeUser | None = None,
 ) -> list[Transcript]:
     """Play every scenario once; transcripts come in the order of their scenarios' ids.
 
-    Raises what an arm raises, as it is: UserError when the server is gone.
+    Without `make_user` the scripted user plays it. Raises what an arm or a user raises, as it is: UserError when a
+    server is gone.
     """
     gate = asyncio.Semaphore(params.concurrency)
     with tqdm(total=len(scenarios), desc=f"{name}: conversations", unit="conv") as bar:
 
         async def one(scenario: Scenario) -> Transcript:
             async with gate:
-                transcript = await converse(graph, scenario, name, make_arm(), tracker, params.max_turns)
+                user = make_user(scenario) if make_user else None
+                transcript = await converse(graph, scenario, name, make_arm(), tracker, params.max_turns, user)
             bar.update()
             return transcript
 
@@ -91,10 +117,16 @@ async def simulate(
 
 
 async def converse(
-    graph: Graph, scenario: Scenario, name: str, arm: Arm, tracker: Tracker, max_turns: int
+    graph: Graph,
+    scenario: Scenario,
+    name: str,
+    arm: Arm,
+    tracker: Tracker,
+    max_turns: int,
+    user: User | None = None,
 ) -> Transcript:
-    """Play one scenario until it ends; the transcript says why it did."""
-    user = ScriptedUser(graph, scenario)
+    """Play one scenario until it ends, without a `user` with the scripted one; the transcript says why it did."""
+    user = user or _Planned(graph, scenario)
     turns: list[Turn] = []
     tokens = Tokens()
     calls: Counter[str] = Counter()
@@ -141,9 +173,13 @@ async def converse(
             visits[node] += 1
             if visits[node] > _VISITS:
                 return end(Ended.IN_CIRCLES)
-        turn = user.reply(node)
+        turn = await user.reply([t.message for t in turns], node)
         confused = confused + 1 if turn.labels[0] == "confused" else 0
         if confused >= _CONFUSIONS:
             return end(Ended.NOT_UNDERSTOOD)
         turns.append(Turn(message=Message(role="user", content=turn.text), labels=turn.labels, gives=turn.gives))
+        if turn.labels[0] == "stop":
+            return end(Ended.USER_STOPPED)
+        if turn.labels[0].startswith("error:"):
+            return end(Ended.USER_ERROR)
     return end(Ended.TURN_LIMIT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from random import Random
 
+from flowc.deviations import interrupt_for
 from flowc.graph import Bank, Graph, part
 from flowc.records import Conversation, Message
 from flowc.scenarios import Scenario
@@ -39,13 +40,15 @@ class ScriptedAgent:
         elif label == "side_question":
             self._prefix.append(self._fill(self._graph.knowledge[name].say))
             self._again = True
-        elif label in ("off_topic", "interrupt"):
-            interrupt = self._graph.interrupts[name]
-            if interrupt.to:
-                self.state = State(interrupt.to, self.state.known)
-            else:
-                self._prefix.append(self._fill(interrupt.say))
-                self._again = True
+        elif label == "interrupt":
+            self.state = State(self._graph.interrupts[name].to or self.state.node, self.state.known)
+        elif interrupt := interrupt_for(self._graph, turn.labels[0]):
+            said = self._fill(self._graph.interrupts[interrupt].say)
+            if label == "confirmation":
+                said = f"{self.values[name][:1].upper()}{self.values[name][1:]}: {said}"
+            self._prefix.append(said)
+            self.state = State(self.state.node, self.state.known | told)
+            self._again = True
 
     def returned(self, outcome: str, values: dict[str, str]) -> None:
         """Take in a tool's result and move; a correction that the call passed on needs no further word."""

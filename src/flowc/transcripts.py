@@ -26,6 +26,10 @@ class Ended(StrEnum):
     """The assistant said nothing."""
     TOO_LONG = "too_long"
     """The conversation outgrew the model's context."""
+    USER_STOPPED = "user_stopped"
+    """The user saw no sense in going on."""
+    USER_ERROR = "user_error"
+    """The simulated user itself went wrong: the conversation says nothing about the assistant and is not scored."""
 
 
 class Turn(Record):

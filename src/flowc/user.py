@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
+from flowc.deviations import first_part, interrupt_for
 from flowc.graph import Graph, part
 from flowc.scenarios import Scenario, Step, phrases_of
 from flowc.voices import confused, speak
@@ -44,12 +46,16 @@ class ScriptedUser:
         step = self._scenario.script[index]
         if step.before and index not in self._said_first:
             self._said_first.add(index)
-            return self._aside(step)
+            if aside := self._aside(step):
+                self._told |= aside.gives
+                return aside
         if index < self._next:  # behind the plan: what has been told or corrected meanwhile holds
             gives = {slot: self._told.get(slot, value) for slot, value in step.gives.items()}
             step = step.model_copy(update={"gives": gives})
         if index in self._answered:
             step = step.model_copy(update={"volunteers": {}, "corrects": {}})
+        elif step.before.startswith("restructuring:"):  # they came before the answer
+            step = step.model_copy(update={"volunteers": {}})
         self._answered.add(index)
         self._next = max(self._next, index + 1)
         turn = self._answer(step)
@@ -73,11 +79,27 @@ class ScriptedUser:
         ahead = [i for i in range(self._next, len(script)) if script[i].node == node]
         return past[-1] if past else ahead[0] if ahead else None
 
-    def _aside(self, step: Step) -> UserTurn:
+    def _aside(self, step: Step) -> UserTurn | None:
+        """What is said before an answer; None where it asks about a value that has not been told after all."""
         kind, name = step.before.split(":")
         graph = self._graph
-        bank = graph.knowledge[name].asks if kind == "side_question" else graph.interrupts[name].says
-        return UserTurn(self._say(self._pick(bank), {}), (step.before,), {})
+        if kind == "side_question":
+            return UserTurn(self._say(self._pick(graph.knowledge[name].asks), {}), (step.before,), {})
+        texts, labels, gives = list[str](), [step.before], dict[str, str]()
+        if kind == "confirmation":
+            if name not in self._told:
+                return None
+            texts.append(self._say(self._pick(graph.slots[name].mention), self._told, plain=True))
+        elif kind == "partial":
+            values = {slot: first_part(value) or value for slot, value in step.gives.items()}
+            texts.append(self._say(self._rng.choice(phrases_of(graph, step, self._scenario.bank)), values))
+        texts.append(self._say(self._pick(graph.interrupts[interrupt_for(graph, step.before) or name].says), {}))
+        if kind == "restructuring":
+            gives = step.volunteers
+            for slot in sorted(gives):
+                texts.append(self._say(self._pick(graph.slots[slot].mention), gives, plain=True))
+                labels.append(f"volunteer:{slot}")
+        return UserTurn(_sentences(texts), tuple(labels), gives)
 
     def _answer(self, step: Step) -> UserTurn:
         phrase = self._rng.choice(phrases_of(self._graph, step, self._scenario.bank))
@@ -90,8 +112,7 @@ class ScriptedUser:
             correction = self._pick(self._graph.slots[slot].corrections)
             texts.append(self._say(correction, step.corrects, plain=True))
             labels.append(f"correction:{slot}")
-        text = " ".join(t if t.endswith((".", "!", "?", ":")) else f"{t}." for t in texts[:-1])
-        text = f"{text} {texts[-1]}" if text else texts[-1]
+        text = _sentences(texts)
         if self._scenario.persona == "sloppy" and self._rng.random() < 0.3:
             text = text.lower()
         return UserTurn(text, tuple(labels), {**step.gives, **step.volunteers, **step.corrects})
@@ -103,3 +124,8 @@ class ScriptedUser:
         persona = "plain" if plain and self._scenario.persona != "sloppy" else self._scenario.persona
         text = speak(phrase, persona, self._rng, self._scenario.bank, self._graph.language).format(**values)
         return text[:1].upper() + text[1:] if plain and persona == "plain" else text
+
+
+def _sentences(texts: Sequence[str]) -> str:
+    """Join what is said, with full stops between."""
+    return " ".join([*(t if t.endswith((".", "!", "?", ":")) else f"{t}." for t in texts[:-1]), texts[-1]])
