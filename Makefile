@@ -11,7 +11,7 @@ ARGS ?=
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help env params repro study lint import show test check chat serve
+.PHONY: help env params repro dryrun study lint import show test check chat serve
 
 help:
 	@echo "make repro               everything: environment, params.yaml, pipeline, report"
@@ -20,6 +20,8 @@ help:
 	@echo "                         docs/study: python -m scripts.study docs/study; to try it in minutes:"
 	@echo "                           make study STUDY=charts/study ARGS=scale=study_smoke"
 	@echo "make params [ARGS=...]   compose conf/ into params.yaml: python -m scripts.compose ARGS"
+	@echo "make dryrun P=procedure  what a teacher would be asked and about what it would cost, for ARGS=generate=anthropic:"
+	@echo "                           python -m scripts.dry_run data/graphs/P.json src/flowc/prompts ARGS"
 	@echo "make lint [P=procedure]  list what is wrong with procedures: python -m scripts.lint data/procedures [P]"
 	@echo "make import FILE=chart   make a chart an editable procedure, with NAME=, FLOW=, TRUST=1:"
 	@echo "                           python -m scripts.import_chart FILE data/procedures [--name NAME --flow FLOW --trust]"
@@ -63,6 +65,9 @@ repro: params
 	@sed -n '/<!-- headline -->/,/<!-- \/headline -->/{/<!--/!p;}' reports/report.md
 	@echo
 	@echo "The whole report: reports/report.md"
+
+dryrun: $(STAMP)
+	@$(BIN)/python -m scripts.dry_run data/graphs/$(P).json src/flowc/prompts $(ARGS)
 
 # The experiment takes what Git holds, with edits of it; new files have to be added first.
 study: $(STAMP)

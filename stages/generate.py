@@ -1,18 +1,28 @@
-"""Generate training conversations, held-out conversations and scenarios from a procedure's graph."""
+"""Generate training conversations, held-out conversations and scenarios from a procedure's graph.
 
+A teacher that is a language model is asked with the key in ANTHROPIC_API_KEY, OPENAI_API_KEY or FLOWC_COMPATIBLE_KEY;
+its answers are kept in .flowc/ and used again.
+"""
+
+import os
 from pathlib import Path
 
+from flowc.briefs import read_prompts
 from flowc.generate import GenerateParams, generate
 from flowc.graph import Graph
+from flowc.llm_teacher import LlmTeacher
 from flowc.overrides import for_procedure
 from flowc.params import load, load_value
+from flowc.providers import access_from
 from flowc.records import UserError, read_record, run_stage, stage_parser, write_json, write_jsonl
+from flowc.spend import PricesParams
 
 
 def main() -> Path | None:
     """Read the graph, generate, write conversations, scenarios and coverage."""
     parser = stage_parser(__doc__)
     parser.add_argument("graph", type=Path, help="the procedure's graph, JSON")
+    parser.add_argument("--prompts", type=Path, required=True, help="folder of the teachers' prompts, by version")
     parser.add_argument("--out", type=Path, required=True, help="folder for train.jsonl and eval.jsonl")
     parser.add_argument("--scenarios", type=Path, required=True, help="the scenarios to write, JSONL")
     parser.add_argument("--metrics", type=Path, required=True, help="the coverage report to write, JSON")
@@ -20,8 +30,20 @@ def main() -> Path | None:
     graph = read_record(args.graph, Graph)
     shared, sources = load("generate", GenerateParams), load_value("sources", dict)
     params = for_procedure(shared, "generate", sources, graph.procedure)
+    seed = load_value("seed", int)
     try:
-        made = generate(graph, params, load_value("seed", int))
+        if params.teacher == "scripted" or params.llm is None:
+            made = generate(graph, params, seed)
+        else:
+            prompts = read_prompts(args.prompts / params.llm.prompts)
+            side = Path(os.environ.get("DVC_ROOT", ".")) / ".flowc" / "responses.sqlite"
+            prices = load("prices", PricesParams)
+            teacher = LlmTeacher(graph, params.teacher, params.llm, prices, prompts, params.variety, side)
+            access = access_from(params.teacher, os.environ)
+            made = generate(graph, params, seed, lambda families: teacher.write(families, access))
+            made.metrics["teacher"] = teacher.report
+    except UserError:
+        raise
     except ValueError as e:
         raise UserError(f"{args.graph}: {e}") from e
     write_jsonl(args.out / "train.jsonl", made.train)

@@ -166,7 +166,18 @@ def test_the_stage_writes_what_generate_gives(
     sources = {"table": {"file": "table.yaml", "generate": {"train": PARAMS.train}}, "other": {"file": "other.yaml"}}
     write_json(tmp_path / "params.yaml", {"seed": 0, "generate": shared, "sources": sources})
     monkeypatch.chdir(tmp_path)
-    arguments = ["generate", "table.json", "--out", "out", "--scenarios", "s.jsonl", "--metrics", "m.json"]
+    arguments = [
+        "generate",
+        "table.json",
+        "--prompts",
+        "prompts",
+        "--out",
+        "out",
+        "--scenarios",
+        "s.jsonl",
+        "--metrics",
+        "m.json",
+    ]
     monkeypatch.setattr(sys, "argv", arguments)
     run_stage(main)
     assert read_jsonl(tmp_path / "out" / "train.jsonl", Conversation) == made.train

@@ -24,7 +24,7 @@ PIPELINE = {verb: stage.get("do", stage) for verb, stage in STAGES.items()}  # `
 VERBS = sorted(p.stem for p in (ROOT / "stages").glob("*.py") if p.stem != "__init__")
 LIBRARY = sorted((ROOT / "src" / "flowc").glob("*.py"))
 WITHOUT_PARAMS = {"parse", "baseline"}  # baseline simulates as `simulate` does
-SHARED = {"serve"}  # sections that several stages read and none is named after
+SHARED = {"prices", "serve"}  # sections that several stages read and none is named after
 LISTS = {"sources"}  # what the stages run over
 CONF = ROOT / "conf"
 
@@ -169,12 +169,13 @@ def test_params_yaml_is_the_composition_to_the_byte() -> None:
     assert (ROOT / "params.yaml").read_text(encoding="utf-8") == OmegaConf.to_yaml(config), "run `make params`"
 
 
-CHOICES = [f"{g}={p.stem}" for g in ("base", "scale") for p in sorted((CONF / g).glob("*.yaml"))]
+CHOICES = [f"{g}={p.stem}" for g in ("base", "generate", "scale") for p in sorted((CONF / g).glob("*.yaml"))]
+OPEN = {"generate=compatible": ("generate.llm.model=m",)}  # what the user has to say as well
 
 
 @pytest.mark.parametrize("choice", CHOICES)
-def test_every_base_and_scale_composes_to_valid_params(choice: str) -> None:
-    values = composed(choice)
+def test_every_base_teacher_and_scale_composes_to_valid_params(choice: str) -> None:
+    values = composed(choice, *OPEN.get(choice, ()))
     for section in (set(VERBS) - WITHOUT_PARAMS) | SHARED:
         params_class(section).model_validate(values[section])
     assert isinstance(values["seed"], int)

@@ -14,7 +14,7 @@ import openai
 import psutil
 import pytest
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from flowc import guard
@@ -24,7 +24,7 @@ from flowc.server import ServeParams, command, explain, serve
 PARAMS = ServeParams(max_num_seqs=4, kv_cache_gib=1, max_model_len=256)
 
 
-def write_model(folder: Path) -> Path:
+def write_model(folder: Path, context: int = 256) -> Path:
     """Write a Llama of random weights with a byte tokenizer."""
     torch.manual_seed(0)
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -36,7 +36,7 @@ def write_model(folder: Path) -> Path:
         num_hidden_layers=1,
         num_attention_heads=2,
         num_key_value_heads=1,
-        max_position_embeddings=256,
+        max_position_embeddings=context,
         bos_token_id=1,
         eos_token_id=2,
         pad_token_id=0,
@@ -44,6 +44,7 @@ def write_model(folder: Path) -> Path:
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<pad>")
     fast.chat_template = "{% for m in messages %}{{ m.role + ': ' + m.content }}{% endfor %}"
     fast.save_pretrained(folder)

@@ -108,7 +108,14 @@ def test_a_second_run_runs_nothing(smoke: Smoke) -> None:
 
 def test_parse_generate_and_tokenize_give_the_same_bytes_again(smoke: Smoke) -> None:
     graph, data = f"data/graphs/{P}.json", f"data/conversations/{P}"
-    parts = ("--scenarios", f"again/data/scenarios/{P}.jsonl", "--metrics", f"again/reports/generation/{P}.json")
+    prompts = ("--prompts", "src/flowc/prompts")
+    parts = (
+        *prompts,
+        "--scenarios",
+        f"again/data/scenarios/{P}.jsonl",
+        "--metrics",
+        f"again/reports/generation/{P}.json",
+    )
     base = "models/base/tiny"
     stage = ("python", "-m")
     smoke.run(*stage, "stages.parse", f"data/procedures/{P}.yaml", "--out", f"again/{graph}")

@@ -1,23 +1,25 @@
-"""Conversations and scenarios from a Graph, by the offline `scripted` teacher.
+"""Conversations and scenarios from a Graph: planned here, put into words by a teacher, counted here.
 
-Training conversations use the training part of every path set, phrase bank and value pool; `eval` and the
-scenarios hold out user phrases and values, and half of the scenarios hold out the path as well.
+The plan is the same for every teacher; `scripted` is the offline one. Training conversations use the training part of
+every path set, phrase bank and value pool; `eval` and the scenarios hold out user phrases and values, and half of the
+scenarios hold out the path as well.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from random import Random
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from flowc.branches import branches
 from flowc.deviations import interrupt_for
 from flowc.filling import STRAYS, Deviations
 from flowc.graph import Graph, edges, terminals
+from flowc.llm_teacher import LlmParams
 from flowc.records import Conversation, Record
 from flowc.sampling import edge_pairs, sample
 from flowc.scenarios import Scenario, SplitName
@@ -27,8 +29,10 @@ from flowc.teacher import converse
 class GenerateParams(Record):
     """What `generate` makes."""
 
-    teacher: Literal["scripted"]
+    teacher: Literal["scripted", "anthropic", "openai", "compatible"]
     """Who writes the conversations."""
+    llm: LlmParams | None = None
+    """How a teacher that is a language model is asked; none for `scripted`."""
     train: int = Field(ge=1)
     """Conversations to train on, without their branches."""
     branches: int = Field(ge=0)
@@ -44,6 +48,25 @@ class GenerateParams(Record):
     deviations: Deviations
     """Share of conversations with each kind of deviation."""
 
+    @model_validator(mode="after")
+    def _asked(self) -> Self:
+        if (self.teacher == "scripted") == (self.llm is not None):
+            raise ValueError("every teacher but `scripted` needs the section `llm`; choose one by generate=NAME")
+        return self
+
+
+Families = Sequence[Sequence[Scenario]]
+Teacher = Callable[[Families], Iterable[Conversation]]
+"""Puts families of scenarios into words, each a trunk with its branches; one that it cannot write is left out."""
+
+
+class Planned(NamedTuple):
+    """What is to be written, and the scenarios of the evaluation."""
+
+    families: list[list[Scenario]]
+    eval: list[Scenario]
+    scenarios: list[Scenario]
+
 
 class Generated(NamedTuple):
     """What one procedure's generation gives."""
@@ -54,8 +77,8 @@ class Generated(NamedTuple):
     metrics: dict[str, Any]
 
 
-def generate(graph: Graph, params: GenerateParams, seed: int) -> Generated:
-    """Generate everything for one procedure; the same arguments give the same bytes.
+def planned(graph: Graph, params: GenerateParams, seed: int) -> Planned:
+    """Plan everything for one procedure.
 
     Raises ValueError when the procedure has too few paths or a pool too few values.
     """
@@ -73,11 +96,32 @@ def generate(graph: Graph, params: GenerateParams, seed: int) -> Generated:
     eval_plans += scenarios(params.eval - params.eval // 2, "seen_path", 1)
     tests = scenarios(params.scenarios // 2, "held_out_path", 2)
     tests += scenarios(params.scenarios - params.scenarios // 2, "seen_path", 2)
-    train = _distinct(converse(graph, s, "train", params.variety) for family in families for s in family)
+    return Planned(families, eval_plans, sorted({s.id: s for s in tests}.values(), key=lambda s: s.id))
+
+
+def generate(graph: Graph, params: GenerateParams, seed: int, teacher: Teacher | None = None) -> Generated:
+    """Generate everything for one procedure, in the words of a teacher or, without one, in scripted words.
+
+    The same arguments and, of a teacher, the same words give the same bytes.
+    Raises ValueError when the procedure has too few paths or a pool too few values, or when nothing was written.
+    """
+    plan = planned(graph, params, seed)
+    write = teacher or scripted(graph, params.variety)
+    written = list(write([*plan.families, *([s] for s in plan.eval)]))
+    train = _distinct(c for c in written if c.split == "train")
+    held_out = _distinct(c for c in written if c.split == "eval")
+    if not train or not held_out:
+        raise ValueError(
+            f"the teacher wrote {len(train)} conversations to train on and {len(held_out)} to evaluate on; none can be "
+            "missing: see its faults above"
+        )
+    return Generated(train, held_out, plan.scenarios, _metrics(graph, train, held_out, plan.scenarios))
+
+
+def scripted(graph: Graph, variety: float) -> Teacher:
+    """Give the offline teacher."""
     # The agent's words are not what is held out: the eval loss asks whether new users are understood.
-    held_out = _distinct(converse(graph, s, "train", params.variety) for s in eval_plans)
-    tests = sorted({s.id: s for s in tests}.values(), key=lambda s: s.id)
-    return Generated(train, held_out, tests, _metrics(graph, train, held_out, tests))
+    return lambda families: (converse(graph, s, "train", variety) for family in families for s in family)
 
 
 def _distinct(conversations: Iterable[Conversation]) -> list[Conversation]:
