@@ -1,0 +1,72 @@
+"""Try a compiled model on users who leave the path, one set of conversations a kind; a language model may play them.
+
+FLOWC_USER_URL and FLOWC_USER_KEY say where the user's model is served and with which key.
+"""
+
+import argparse
+import asyncio
+import os
+from pathlib import Path
+
+from flowc.arms import Prompted, one_line
+from flowc.client import Client, Sampling, connect
+from flowc.evaluate import EvaluateParams, evaluate
+from flowc.graph import Graph
+from flowc.llm_user import LlmUser
+from flowc.params import load, load_value
+from flowc.records import UserError, read_record, run_stage, write_json, write_jsonl
+from flowc.scenario_sets import ADVERSARIAL, PLAYABLE, scenario_set, steering_back
+from flowc.scenarios import Scenario
+from flowc.server import ServeParams, serve
+from flowc.simulate import MakeUser, SimulateParams, sampling, simulate
+from flowc.tools import schemas
+from flowc.tracker import Tracker
+from flowc.user_guard import Guard
+
+_TIMEOUT = 120.0  # seconds for one message of the user's model
+
+
+def main() -> None:
+    """Draw the sets, serve the model, play, judge, and write transcripts and scores."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.interview", description=__doc__)
+    parser.add_argument("model", type=Path, help="the compiled model's folder")
+    parser.add_argument("graph", type=Path, help="the procedure's graph, JSON")
+    parser.add_argument("--kinds", nargs="+", choices=PLAYABLE, default=ADVERSARIAL, help="kinds of deviation")
+    parser.add_argument("-n", type=int, default=30, help="conversations of each kind")
+    parser.add_argument("--user-model", help="the language model that plays the user, else a script")
+    parser.add_argument("--temperature", type=float, default=0.7, help="of the user's model")
+    parser.add_argument("--out", type=Path, required=True, help="folder for transcripts.jsonl and scores.json")
+    args = parser.parse_args()
+    graph, seed = steering_back(read_record(args.graph, Graph), args.kinds), load_value("seed", int)
+    scenarios = [s for kind in args.kinds for s in scenario_set(graph, kind, args.n, seed)]
+    params, tracker = load("simulate", SimulateParams), Tracker(graph, seed)
+    user = played_by(args.user_model, args.temperature, graph, seed) if args.user_model else None
+    with serve(args.model, load("serve", ServeParams)) as server:
+        client = connect(server)
+
+        def arm() -> Prompted:
+            return Prompted(client, one_line(graph), schemas(graph), sampling(params, seed))
+
+        played = asyncio.run(simulate(graph, scenarios, "compiled", arm, tracker, params, user))
+    done = evaluate(graph, scenarios, {"compiled": played}, load("evaluate", EvaluateParams), seed)
+    write_jsonl(args.out / "transcripts.jsonl", played)
+    write_json(args.out / "scores.json", done.scores)
+    print(f"{len(played)} conversations in {args.out}")
+
+
+def played_by(model: str, temperature: float, graph: Graph, seed: int) -> MakeUser:
+    """Give users that a served language model plays."""
+    url = os.environ.get("FLOWC_USER_URL")
+    if not url:
+        raise UserError(f"FLOWC_USER_URL is not set; say where {model} is served, as in http://127.0.0.1:8000/v1")
+    client = Client(url, model, os.environ.get("FLOWC_USER_KEY", "none"), timeout=_TIMEOUT, max_retries=2)
+    guard, choice = Guard(graph), Sampling(temperature=temperature, top_p=1, max_tokens=96, seed=seed)
+
+    def make(scenario: Scenario) -> LlmUser:
+        return LlmUser(client, choice, guard, graph, scenario)
+
+    return make
+
+
+if __name__ == "__main__":
+    run_stage(main)
