@@ -11,7 +11,7 @@ ARGS ?=
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help env params repro dryrun study lint import show test check chat serve
+.PHONY: help env params repro dryrun study lint import show review test check chat serve
 
 help:
 	@echo "make repro               everything: environment, params.yaml, pipeline, report"
@@ -27,6 +27,10 @@ help:
 	@echo "                           python -m scripts.import_chart FILE data/procedures [--name NAME --flow FLOW --trust]"
 	@echo "make show P=procedure    print a procedure's size, draw it as charts/P.mmd and charts/P.svg:"
 	@echo "                           python -m scripts.show data/procedures P --out charts"
+	@echo "make review P=procedure  write a page on which people rate its conversations, reviews/P.html; more with ARGS=,"
+	@echo "                         as ARGS='--pairs --arms compiled floor':"
+	@echo "                           python -m scripts.review data/transcripts/P data/graphs/P.json data/scenarios/P.jsonl"
+	@echo "                           --out reviews/P.html"
 	@echo "make test                all tests: python -m pytest"
 	@echo "make check               ruff format --check . && ruff check . && mypy"
 	@echo "make chat P=procedure    talk to a compiled model:"
@@ -84,6 +88,10 @@ import: $(STAMP)
 
 show: $(STAMP)
 	@$(BIN)/python -m scripts.show data/procedures $(P) --out charts
+
+review: $(STAMP)
+	@$(BIN)/python -m scripts.review data/transcripts/$(P) data/graphs/$(P).json data/scenarios/$(P).jsonl \
+	  --out reviews/$(P).html $(ARGS)
 
 test: $(STAMP)
 	@$(BIN)/python -m pytest $(ARGS)

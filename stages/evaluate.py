@@ -5,6 +5,7 @@ from pathlib import Path
 from flowc.evaluate import EvaluateParams, evaluate
 from flowc.graph import Graph
 from flowc.params import load, load_value
+from flowc.ratings import read_ratings
 from flowc.records import read_jsonl, read_record, run_stage, stage_parser, write_json, write_jsonl
 from flowc.scenarios import Scenario
 from flowc.transcripts import Transcript
@@ -16,6 +17,9 @@ def main() -> Path | None:
     parser.add_argument("transcripts", type=Path, help="folder with <arm>.jsonl")
     parser.add_argument("graph", type=Path, help="the procedure's graph, JSON")
     parser.add_argument("scenarios", type=Path, help="the scenarios, JSONL")
+    parser.add_argument(
+        "--ratings", type=Path, required=True, help="folder with what people exported from the review page"
+    )
     parser.add_argument("--out", type=Path, required=True, help="the judgements to write, JSONL")
     parser.add_argument("--metrics", type=Path, required=True, help="the scores to write, JSON")
     parser.add_argument("--examples", type=Path, required=True, help="one good and one bad conversation an arm, JSON")
@@ -23,7 +27,8 @@ def main() -> Path | None:
     graph, scenarios = read_record(args.graph, Graph), read_jsonl(args.scenarios, Scenario)
     arms = ("compiled", *load_value("arms", list))  # not a glob: an arm taken out leaves its file behind
     transcripts = {arm: read_jsonl(args.transcripts / f"{arm}.jsonl", Transcript) for arm in arms}
-    done = evaluate(graph, scenarios, transcripts, load("evaluate", EvaluateParams), load_value("seed", int))
+    params, ratings = load("evaluate", EvaluateParams), read_ratings(args.ratings)
+    done = evaluate(graph, scenarios, transcripts, params, load_value("seed", int), ratings)
     write_jsonl(args.out, done.judgements)
     write_json(args.metrics, done.scores)
     write_json(args.examples, done.examples)

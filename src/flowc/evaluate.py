@@ -15,6 +15,7 @@ from flowc.bootstrap import ratio_interval
 from flowc.comparisons import by_scenario, compare
 from flowc.conformance import CRITERIA, Counts, Judgement, judge
 from flowc.graph import Graph
+from flowc.ratings import HUMAN, RatingFile, match, means, summary
 from flowc.records import Record, UserError
 from flowc.scenarios import Scenario, kinds
 from flowc.tracker import Tracker, measure
@@ -50,8 +51,9 @@ def evaluate(
     transcripts: Mapping[str, Sequence[Transcript]],
     params: EvaluateParams,
     seed: int,
+    ratings: Sequence[RatingFile] = (),
 ) -> Evaluation:
-    """Judge all transcripts, by arm.
+    """Judge all transcripts, by arm; people's `ratings` of them stand beside the judge's scores.
 
     Raises UserError when an arm's transcripts are not of these scenarios, each played equally often.
     """
@@ -70,6 +72,10 @@ def evaluate(
         examples[arm] = _examples(by_id, played, judged)
         of = [j.scenario for j in judged]
         scored[arm] = {c: by_scenario(of, [j.scores[c] for j in judged]) for c in CRITERIA}
+    people = match(ratings, graph.procedure, [t for played in transcripts.values() for t in played])
+    for arm, played in transcripts.items() if people.by_rater else ():
+        given, of = means(people, played), [t.scenario for t in played]
+        arms[arm] |= {f"{HUMAN}.{c}": interval(values, params, seed, of) for c, values in given.items()}
     measured = measure(graph, Tracker(graph, seed), seed)
     scores = {
         "procedure": graph.procedure,
@@ -86,6 +92,7 @@ def evaluate(
         if OWN_ARM in scored
         else [],
         "not_run": dict.fromkeys(FRONTIER_ARMS, "not run: no frontier arm is built yet, with or without a key"),
+        **({"ratings": summary(people)} if any(people) else {}),
         "tracker": {
             "accuracy": interval(measured["right"], params, seed),
             "by_node": measured["by_node"],

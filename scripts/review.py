@@ -1,0 +1,41 @@
+"""Write a page on which people rate simulated conversations, blind and in random order; it works from the file alone.
+
+What the page exports goes into data/ratings/, where `evaluate` reads it.
+"""
+
+import argparse
+from pathlib import Path
+
+from flowc.graph import Graph
+from flowc.params import load_value
+from flowc.records import read_jsonl, read_record, run_stage
+from flowc.review import page, payload, screens
+from flowc.scenarios import Scenario
+from flowc.transcripts import Transcript
+
+
+def main() -> None:
+    """Read transcripts, graph and scenarios; write the page."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.review", description=__doc__)
+    parser.add_argument("transcripts", type=Path, help="folder with <arm>.jsonl")
+    parser.add_argument("graph", type=Path, help="the procedure's graph, JSON")
+    parser.add_argument("scenarios", type=Path, help="the scenarios, JSONL")
+    parser.add_argument("--out", type=Path, required=True, help="the page to write, HTML")
+    parser.add_argument("--count", type=int, default=20, help="how many conversations, or pairs of them")
+    parser.add_argument("--arms", nargs="+", help="the arms to show; all without it")
+    parser.add_argument("--pairs", action="store_true", help="show two arms side by side, and ask which is better")
+    parser.add_argument("--seed", type=int, help="what the order is drawn by; the seed of params.yaml without it")
+    args = parser.parse_args()
+    seed = load_value("seed", int) if args.seed is None else args.seed
+    arms = args.arms or ("compiled", *load_value("arms", list))
+    transcripts = {arm: read_jsonl(args.transcripts / f"{arm}.jsonl", Transcript) for arm in arms}
+    shown = screens(transcripts, args.count, args.pairs, seed)
+    template = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
+    content = payload(read_record(args.graph, Graph), read_jsonl(args.scenarios, Scenario), shown)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(page(template, content), encoding="utf-8")
+    print(f"{args.out}: {len(shown)} pages; open it in a browser, and put what it exports into data/ratings/")
+
+
+if __name__ == "__main__":
+    run_stage(main)
