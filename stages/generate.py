@@ -10,10 +10,8 @@ from pathlib import Path
 from flowc.briefs import read_prompts
 from flowc.generate import GenerateParams, generate
 from flowc.graph import Graph
-from flowc.llm_teacher import LlmTeacher
 from flowc.overrides import for_procedure
 from flowc.params import load, load_value
-from flowc.providers import access_from
 from flowc.records import UserError, read_record, run_stage, stage_parser, write_json, write_jsonl
 from flowc.spend import PricesParams
 
@@ -35,6 +33,9 @@ def main() -> Path | None:
         if params.teacher == "scripted" or params.llm is None:
             made = generate(graph, params, seed)
         else:
+            from flowc.llm_teacher import LlmTeacher  # loads the SDKs, which the scripted teacher does not need
+            from flowc.providers import access_from
+
             prompts = read_prompts(args.prompts / params.llm.prompts)
             side = Path(os.environ.get("DVC_ROOT", ".")) / ".flowc" / "responses.sqlite"
             prices = load("prices", PricesParams)

@@ -19,7 +19,8 @@ from flowc.completer import Completer
 from flowc.completion import Fault
 from flowc.generate import GenerateParams, generate, planned
 from flowc.graph import Graph
-from flowc.llm_teacher import LlmParams, LlmTeacher
+from flowc.llm_params import LlmParams
+from flowc.llm_teacher import LlmTeacher
 from flowc.providers import Access, access_from
 from flowc.records import Conversation, UserError, canonical, read_jsonl, run_stage, write_json
 from flowc.scenarios import Scenario

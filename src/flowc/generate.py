@@ -19,7 +19,7 @@ from flowc.branches import branches
 from flowc.deviations import interrupt_for
 from flowc.filling import STRAYS, Deviations
 from flowc.graph import Graph, edges, terminals
-from flowc.llm_teacher import LlmParams
+from flowc.llm_params import LlmParams
 from flowc.records import Conversation, Record
 from flowc.sampling import edge_pairs, sample
 from flowc.scenarios import Scenario, SplitName

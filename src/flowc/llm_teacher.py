@@ -10,55 +10,25 @@ import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from pydantic import Field
 from tqdm import tqdm
 
 from flowc.batches import Batcher
 from flowc.briefs import Prompts, briefs, is_spoken, system_prompt
 from flowc.completer import Completer
-from flowc.completion import Effort, ProviderName, Request, Response, Stop
+from flowc.completion import ProviderName, Request, Response, Stop
 from flowc.graph import Graph
+from flowc.llm_params import LlmParams
 from flowc.providers import Access, connect
-from flowc.records import Conversation, Record
+from flowc.records import Conversation
 from flowc.response_cache import ResponseCache
 from flowc.scenarios import Scenario
-from flowc.spend import Price, PricesParams, Spend, likely, price_for
+from flowc.spend import PricesParams, Spend, likely, price_for
 from flowc.teacher import Line, assemble, play
 from flowc.writers import Job, Style, Writer, Written, shared, write_turns, write_whole
 
-Mode = Literal["conversation", "turns", "batch", "waves"]
 Drive = Callable[[Sequence[Writer]], Awaitable[list[Written]]]
-
-
-class LlmParams(Record):
-    """How a language model is asked."""
-
-    mode: Mode
-    """`conversation`: a call writes a whole conversation. `turns`: a call writes a message, as in the paper.
-    `batch` and `waves`: the same through the provider's batches, all conversations at once, or all turns of an index.
-    """
-    model: str
-    """The provider's name of it."""
-    prompts: str
-    """Version of the prompt files."""
-    temperature: float | None = Field(ge=0, le=2)
-    """None leaves it to the model; Claude from 4.7 on and OpenAI's reasoning models refuse the setting."""
-    effort: Effort | None
-    """How much a reasoning model thinks before it answers; None leaves it to the model."""
-    max_tokens: int = Field(ge=16)
-    """Longest answer in tokens, thinking included."""
-    cap: Annotated[float, Field(ge=0)] | Literal["none"]
-    """Dollars that one procedure's data may cost at most."""
-    price: Price | None
-    """Dollars for a million tokens, where conf/prices.yaml does not know the model or another price holds."""
-    concurrency: int = Field(ge=1)
-    """Most calls at once."""
-    timeout: float = Field(gt=0)
-    """Seconds that an answer may take."""
-    poll: float = Field(gt=0)
-    """Seconds between two looks at a batch."""
 
 
 class Estimate(NamedTuple):
