@@ -177,6 +177,17 @@ def test_two_ranks_learn_what_one_learns_and_a_killed_run_ends_at_the_same_loss(
     assert (workspace / "out" / "two" / "chat_template.jinja").read_text(encoding="utf-8") == "template"
 
 
+def test_a_packed_run_has_the_losses_of_one_that_takes_each_conversation_alone(tmp_path: Path) -> None:
+    packed, alone = (
+        run(make_workspace(tmp_path / name, micro_tokens=tokens, max_grad_norm=1.0e3), name, 1)
+        for name, tokens in (("packed", 10_000), ("alone", 1))
+    )
+    assert packed["computed_tokens"] == alone["computed_tokens"], "no token is padding"
+    for curve in ("loss_curve", "eval_curve"):
+        ours, theirs = ([loss for _, loss in m[curve]] for m in (packed, alone))
+        assert ours == pytest.approx(theirs, abs=1e-4), curve
+
+
 def test_a_missing_base_is_named_with_what_to_do(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
     (workspace / "base" / "model.safetensors").unlink()

@@ -24,7 +24,7 @@ def test_ranks_are_exact_for_updates_of_known_rank(tmp_path: Path) -> None:
     zero = torch.zeros(6, 4)
     even, uneven = torch.zeros(6, 4), torch.zeros(6, 4)
     even[0, 0] = even[1, 1] = 2.0
-    uneven[0, 0], uneven[1, 1] = 3.0, 1.0
+    uneven[0, 0], uneven[1, 1] = 4.0, 1.0
     before = save(tmp_path / "a", one=torch.ones(6, 4), two=torch.ones(6, 4), none=torch.ones(6, 4), norm=torch.ones(4))
     after = save(tmp_path / "b", one=1 + uneven, two=1 + even, none=1 + zero, norm=torch.zeros(4))
     found = {rank.name: rank for rank in update_ranks(before, after)}
@@ -34,7 +34,7 @@ def test_ranks_are_exact_for_updates_of_known_rank(tmp_path: Path) -> None:
     assert found["two"].entropy == pytest.approx(2.0)
     assert (found["two"].full, found["two"].ninety) == (4, 2)
     assert found["two"].norm == pytest.approx((8 / 24) ** 0.5)
-    assert found["one"].stable == pytest.approx(10 / 9)
+    assert found["one"].stable == pytest.approx(17 / 16)
     assert found["one"].ninety == 1
 
 
