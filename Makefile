@@ -5,17 +5,25 @@ LOCK ?= requirements.lock
 STAMP := .venv/$(LOCK).installed
 P ?= travel_booking
 STUDY ?= docs/study
+BASE ?= origin/main
+OUT ?= recompile
+PAGE ?= docs/sweep.md
 ARGS ?=
 
 # dvc.yaml says `python`: it has to be the environment's, activated or not.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help env params repro dryrun study lint import show review test check chat serve
+.PHONY: help env params repro recompile compare dryrun study lint import show review test check chat serve
 
 help:
 	@echo "make repro               everything: environment, params.yaml, pipeline, report"
 	@echo "make repro ARGS=...      the same with other params, for example ARGS='scale=smoke seed=1'"
+	@echo "make recompile           what an edit made stale, compared with the model of BASE=origin/main; the gate's answer is"
+	@echo "                         OUT/gate.json, a page on it OUT/comment.md (docs/recompile.md):"
+	@echo "                           python -m scripts.recompile --base origin/main --out recompile"
+	@echo "make compare             experiments on this commit: quality against size, time and cost, as PAGE=docs/sweep.md:"
+	@echo "                           python -m scripts.compare docs/sweep.md"
 	@echo "make study               all three procedures, hours on two cores, apart from what is here; its report goes to"
 	@echo "                         docs/study: python -m scripts.study docs/study; to try it in minutes:"
 	@echo "                           make study STUDY=charts/study ARGS=scale=study_smoke"
@@ -72,6 +80,13 @@ repro: params
 
 dryrun: $(STAMP)
 	@$(BIN)/python -m scripts.dry_run data/graphs/$(P).json src/flowc/prompts $(ARGS)
+
+# LINKS: NAME=URL words, shown below the comment. The exit status of a gate that failed is 1, of one that cannot decide 3.
+recompile: $(STAMP)
+	@$(BIN)/python -m scripts.recompile --base $(BASE) --out $(OUT) $(LINKS:%=--link %) $(ARGS)
+
+compare: $(STAMP)
+	@$(BIN)/python -m scripts.compare $(PAGE)
 
 # The experiment takes what Git holds, with edits of it; new files have to be added first.
 study: $(STAMP)

@@ -26,6 +26,7 @@ LIBRARY = sorted((ROOT / "src" / "flowc").glob("*.py"))
 WITHOUT_PARAMS = {"parse", "baseline"}  # baseline simulates as `simulate` does
 SHARED = {"prices", "serve"}  # sections that several stages read and none is named after
 LISTS = {"sources"}  # what the stages run over
+BESIDE = {"gate"}  # sections of what is no stage
 CONF = ROOT / "conf"
 
 
@@ -151,8 +152,8 @@ def test_every_source_is_a_file() -> None:
 
 def test_one_word_names_a_stage_in_six_places() -> None:
     with_params = sorted(set(VERBS) - WITHOUT_PARAMS)
-    sections = sorted(k for k, v in composed().items() if isinstance(v, dict) and k not in SHARED | LISTS)
-    groups = sorted(p.name for p in CONF.iterdir() if p.is_dir() and p.name not in {"scale", *SHARED})
+    sections = sorted(k for k, v in composed().items() if isinstance(v, dict) and k not in SHARED | LISTS | BESIDE)
+    groups = sorted(p.name for p in CONF.iterdir() if p.is_dir() and p.name not in {"scale", *SHARED, *BESIDE})
     assert sorted(PIPELINE) == VERBS
     assert sections == with_params
     assert groups == with_params
@@ -176,7 +177,7 @@ OPEN = {"generate=compatible": ("generate.llm.model=m",)}  # what the user has t
 @pytest.mark.parametrize("choice", CHOICES)
 def test_every_base_teacher_and_scale_composes_to_valid_params(choice: str) -> None:
     values = composed(choice, *OPEN.get(choice, ()))
-    for section in (set(VERBS) - WITHOUT_PARAMS) | SHARED:
+    for section in (set(VERBS) - WITHOUT_PARAMS) | SHARED | BESIDE:
         params_class(section).model_validate(values[section])
     assert isinstance(values["seed"], int)
 
@@ -247,3 +248,10 @@ def test_the_readme_lists_every_module_and_stage() -> None:
     names = [f"{m.stem}.py" for m in LIBRARY if m.stem != "__init__"]
     assert [n for n in names if n not in readme] == []
     assert [v for v in VERBS if v not in readme] == []
+
+
+def test_every_compiled_procedure_is_listed_as_an_artifact() -> None:
+    listed = yaml.safe_load((ROOT / "models" / "dvc.yaml").read_text(encoding="utf-8"))["artifacts"]
+    assert {name: (ROOT / "models" / a["path"]).relative_to(ROOT).as_posix() for name, a in listed.items()} == {
+        p: paths(PIPELINE["train"]["outs"])[0].replace("${item.procedure}", p) for p in composed()["procedures"]
+    }

@@ -20,7 +20,7 @@ from flowc.metrics import Rate
 
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#666666"
 _DPI = 144
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same
     "font.size": 11,
     "axes.titlesize": 12,
@@ -75,8 +75,8 @@ class NodePoint(NamedTuple):
 
 def loss(path: Path, train: Points, held_out: Points, best_step: float | None) -> None:
     """Draw the loss (nats a target token) of training batches and of eval conversations over the steps."""
-    with mpl.rc_context(_STYLE):
-        figure, (axes,) = _figure(8, 3.8, 1)
+    with mpl.rc_context(STYLE):
+        figure, (axes,) = new_figure(8, 3.8, 1)
         if train:
             axes.plot(*zip(*train, strict=True), color=BLUE, lw=1.2, alpha=0.75, label="training batches")
         if held_out:
@@ -85,15 +85,15 @@ def loss(path: Path, train: Points, held_out: Points, best_step: float | None) -
             axes.axvline(best_step, color=GREY, ls="--", lw=1.2, label=f"kept: step {best_step:g}")
         axes.set(xlabel="optimiser step", ylabel="loss (nats per target token)", title="Training", ylim=(0, None))
         axes.legend()
-        _save(figure, path)
+        save(figure, path)
 
 
 def success(path: Path, arms: Sequence[ArmRates]) -> None:
     """Draw each arm's task success with its 95 % interval, one marker a group."""
     groups = list(dict.fromkeys(g for a in arms for g in a.rates))
     looks = [(BLUE, "o", 8), (GREEN, "s", 5.5), (ORANGE, "D", 5.5), (GREY, "^", 5.5)]
-    with mpl.rc_context(_STYLE):
-        figure, (axes,) = _figure(8, 1.4 + 0.62 * len(arms), 1)
+    with mpl.rc_context(STYLE):
+        figure, (axes,) = new_figure(8, 1.4 + 0.62 * len(arms), 1)
         for row, arm in enumerate(arms):
             if arm.not_run is not None:
                 axes.text(1, row, f"not run: {arm.not_run}", va="center", color=GREY, style="italic")
@@ -109,7 +109,7 @@ def success(path: Path, arms: Sequence[ArmRates]) -> None:
         axes.grid(axis="y", visible=False)
         if groups:
             axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.9 / (1.4 + 0.62 * len(arms))), ncols=len(groups))
-        _save(figure, path)
+        save(figure, path)
 
 
 def _interval(axes: Axes, rate: Rate, y: float, color: str, marker: str, size: float) -> None:
@@ -122,8 +122,8 @@ def _interval(axes: Axes, rate: Rate, y: float, color: str, marker: str, size: f
 
 def tokens(path: Path, arms: Sequence[ArmTokens]) -> None:
     """Draw the tokens of a mean conversation, prompt and completion, by arm."""
-    with mpl.rc_context(_STYLE):
-        figure, (axes,) = _figure(8, 1.4 + 0.5 * len(arms), 1)
+    with mpl.rc_context(STYLE):
+        figure, (axes,) = new_figure(8, 1.4 + 0.5 * len(arms), 1)
         rows = range(len(arms))
         prompt = [a.prompt for a in arms]
         axes.barh(rows, prompt, color=BLUE, height=0.6, label="prompt")
@@ -143,7 +143,7 @@ def tokens(path: Path, arms: Sequence[ArmTokens]) -> None:
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.grid(axis="y", visible=False)
         axes.legend(loc="lower right")
-        _save(figure, path)
+        save(figure, path)
 
 
 def serving(path: Path, rows: Sequence[Load]) -> None:
@@ -152,8 +152,8 @@ def serving(path: Path, rows: Sequence[Load]) -> None:
     Latency lines are medians; the shade reaches to p95.
     """
     looks = {"cold": (BLUE, "o"), "warm": (ORANGE, "s")}
-    with mpl.rc_context(_STYLE):
-        figure, (throughput, first, later) = _figure(11, 3.9, 3)
+    with mpl.rc_context(STYLE):
+        figure, (throughput, first, later) = new_figure(11, 3.9, 3)
         for cache in dict.fromkeys(r.cache for r in rows):
             color, marker = looks.get(cache, (GREY, "^"))
             some = sorted((r for r in rows if r.cache == cache), key=lambda r: r.concurrency)
@@ -175,15 +175,15 @@ def serving(path: Path, rows: Sequence[Load]) -> None:
         first.plot([], [], color=GREY, label="median")
         first.fill_between([], [], color=GREY, alpha=0.2, label="up to p95")
         first.legend(loc="best")
-        _save(figure, path)
+        save(figure, path)
 
 
 def nodes(path: Path, points: Sequence[NodePoint]) -> None:
     """Draw the share of right decisions at each node against its visits in training; the six worst are named."""
     worst = sorted((p for p in points if p.right < 1), key=lambda p: (p.right, -p.n, p.node))[:6]
     most = max(p.n for p in points)
-    with mpl.rc_context(_STYLE):
-        figure, (axes,) = _figure(8, 4.4, 1)
+    with mpl.rc_context(STYLE):
+        figure, (axes,) = new_figure(8, 4.4, 1)
         for some, color in (([p for p in points if p not in worst], BLUE), (worst, ORANGE)):
             sizes = [_area(p.n, most) for p in some]
             at, right = [p.visits for p in some], [100 * p.right for p in some]
@@ -221,7 +221,7 @@ def nodes(path: Path, points: Sequence[NodePoint]) -> None:
         axes.set(ylim=(100 - 1.08 * span, 100 + 0.06 * span), xlabel="visits in the training conversations")
         axes.set(ylabel="decisions that were right (%)", title="Quality by node")
         axes.legend(title="decisions", loc="center left", bbox_to_anchor=(1, 0.5), labelspacing=1.2)
-        _save(figure, path)
+        save(figure, path)
 
 
 def _area(n: int, most: int) -> float:
@@ -240,12 +240,14 @@ def _latency(
         axes.fill_between(x, median, high, color=color, alpha=0.18, lw=0)
 
 
-def _figure(width: float, height: float, panels: int) -> tuple[Figure, list[Axes]]:
+def new_figure(width: float, height: float, panels: int) -> tuple[Figure, list[Axes]]:
+    """Give a figure (inches) with panels side by side."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, [figure.add_subplot(1, panels, i + 1) for i in range(panels)]
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, the same bytes for the same figure."""
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=_DPI)
     path.parent.mkdir(parents=True, exist_ok=True)
