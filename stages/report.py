@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from flowc.cost_report import rivals
 from flowc.graph import Graph
 from flowc.metrics import read_metrics
 from flowc.params import load, load_value
 from flowc.records import read_record, run_stage, stage_parser
 from flowc.report import ReportParams, draw, relative, report
+from flowc.spend import PricesParams
 
 
 def main() -> Path | None:
@@ -20,9 +22,11 @@ def main() -> Path | None:
     procedures = load_value("procedures", list)
     metrics = [read_metrics(args.reports, p) for p in procedures]
     graphs = {p: read_record(args.graphs / f"{p}.json", Graph) for p in procedures}
+    params = load("report", ReportParams)
+    prices = rivals(load("prices", PricesParams), params.cost)
     for m in metrics:
-        draw(m, args.plots)
-    page = report(metrics, graphs, load("report", ReportParams), relative(args.plots, args.out))
+        draw(m, params, prices, args.plots)
+    page = report(metrics, graphs, params, prices, relative(args.plots, args.out))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(page, encoding="utf-8")
     timing: Path | None = args.timing

@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Any
 
+from flowc.cost_report import CostAssumptions
 from flowc.graph import Edge, Graph, Interrupt, Node
+from flowc.spend import ListPrice
 
+PRICES = {
+    "small-1": ListPrice(input=1.0, output=5.0, cache_read=0.1, cache_write=1.25, batch=0.5,
+                         as_of=date(2026, 11, 1), source="https://prices.example/small"),
+    "plain-2": ListPrice(input=0.5, output=2.0, as_of=date(2026, 10, 1), source="https://prices.example/plain"),
+}  # fmt: skip
+ASSUMED = CostAssumptions(
+    models=("small-1", "plain-2"),
+    utilisations=(0.01, 0.5, 1.0),
+    volumes=(1000, 10_000, 1_000_000),
+    compiles_per_month=1,
+    ttft_p95_ms=2000,
+    tpot_p95_ms=180,
+)
 HOSTILE = "</details>| `x` *b* [l](http://e.x) <script>\n# head $1 and $2 @me ~~s~~ __u__"
 
 
@@ -33,11 +49,21 @@ def scored(success: float, recovery: dict[str, Any], prompt: float) -> dict[str,
         "failure": {"task_success": rate(1 - success)},
         "pass_all": {"1": criteria["task_success"], "3": rate(success**3, n=20)},
         "endings": {"terminal": 58, "turn_limit": 2},
-        "by_node": {"ask": {"n": 60, "right": 57}, "find": {"n": 50, "right": 50}},
+        "by_node": {
+            "ask": {"n": 60, "right": 57, "ci95": [0.9, 1.0]},
+            "find": {"n": 50, "right": 50, "ci95": [1.0, 1.0]},
+        },
+        "by_slot": {
+            "code": {"n": 40, "right": 30, "ci95": [0.6, 0.9]},
+            "street": {"n": 10, "right": 10, "ci95": [1.0, 1.0]},
+        },
         "tokens": {
             "prompt_per_conversation": prompt,
             "completion_per_conversation": 180.4,
             "calls_per_conversation": 9.25,
+            "messages_per_conversation": 9.25,
+            "recurring_per_conversation": prompt - 400 - prompt / 10,
+            "system_prompt": prompt / 10 - 200,
         },
     }
 
@@ -91,7 +117,14 @@ def examples() -> dict[str, Any]:
             {"role": "user", "content": "bye", "tool_calls": [], "steps": []},
         ],
     }
-    return {"compiled": {"good": example, "bad": None}, "in_context": {"good": None, "bad": example}}
+    failure = {
+        "scenario": "s1", "failed": True, "ended": "terminal", "step": "find", "turn": 2, "criterion": "recovery",
+        "why": "no recovery after " + HOSTILE, "heard": HOSTILE, "said": "Sorry.", "called": [],
+    }  # fmt: skip
+    called = failure | {"step": "", "failed": False, "heard": "", "said": "", "turn": 0, "scenario": "s2"}
+    called["called"] = [{"name": "track", "arguments": {"code": "A|1"}}]
+    own = {"good": example, "bad": None, "failures": [failure, called]}
+    return {"compiled": own, "in_context": {"good": None, "bad": example}}
 
 
 def benchmark() -> dict[str, Any]:
@@ -115,6 +148,8 @@ def benchmark() -> dict[str, Any]:
             "usd_per_million_input": 0.05,
             "usd_per_million_output": 0.4321,
             "usd_per_conversation": 0.000192,
+            "usd_per_conversation_without_cache": 0.0003,
+            "tokens_per_conversation": {"prompt": 2400, "cached": 2000, "completion": 180, "requests": 9.25},
         },
         "machine": {"processor": "AMD EPYC", "cores": 2, "memory_gib": 23.5},
     }

@@ -132,9 +132,15 @@ def test_conversations_that_the_user_spoilt_are_counted_and_not_scored() -> None
 def test_endings_and_tokens_are_means_per_conversation(done: Evaluation) -> None:
     half = done.scores["arms"]["half"]
     assert half["endings"] == {"terminal": 10, "turn_limit": 10}
+    messages = sum(t.message.role == "assistant" for played in TRANSCRIPTS["half"] for t in played.turns)
     assert half["tokens"] == {
-        "prompt_per_conversation": 50.0, "completion_per_conversation": 5.0, "calls_per_conversation": 2.5
-    }  # fmt: skip
+        "prompt_per_conversation": 50.0,
+        "completion_per_conversation": 5.0,
+        "calls_per_conversation": 2.5,
+        "messages_per_conversation": messages / 20,
+        "recurring_per_conversation": None,  # the counts of these transcripts are not one call a message
+        "system_prompt": None,
+    }
 
 
 def test_decisions_are_summed_by_node(done: Evaluation) -> None:

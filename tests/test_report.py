@@ -15,13 +15,15 @@ from flowc.metrics import read_metrics
 from flowc.records import UserError, write_json
 from flowc.report import CLOSE, OPEN, ReportParams, draw, duration, picture_names, report
 from flowc.scoreboard import Targets, headline
-from tests.parcel import benchmark, examples, generation, graph, rate, row_of, scores, training
+from flowc.spend import PricesParams
+from tests.parcel import ASSUMED, PRICES, benchmark, examples, generation, graph, rate, row_of, scores, training
 
 PARAMS = ReportParams(
     command="make repro",
     targets=Targets(seen_path=0.95, held_out_path=0.9, information_accuracy=0.98),
     example_messages=3,
     example_characters=200,
+    cost=ASSUMED,
 )
 
 
@@ -44,7 +46,7 @@ def reports(tmp_path: Path) -> Path:
 
 
 def page(reports: Path) -> str:
-    return report([read_metrics(reports, "parcel")], {"parcel": graph()}, PARAMS, "plots")
+    return report([read_metrics(reports, "parcel")], {"parcel": graph()}, PARAMS, PRICES, "plots")
 
 
 def test_the_page_leads_with_the_answer(reports: Path) -> None:
@@ -54,7 +56,8 @@ def test_the_page_leads_with_the_answer(reports: Path) -> None:
     assert "in_context 25 % [15–28.4] (n = 60); floor 10 % [0–13.5] (n = 60). The" in lead
     assert "The compiled model is ahead of in_context (a Holm-adjusted p below 0.05 counts)." in lead
     assert "takes 2,580 tokens (12,180 with the whole flowchart in the prompt, 4.7 times as many)" in lead
-    assert "costs USD 0.00019 where the machine costs USD 0.10 an hour." in lead
+    assert "1,000 conversations cost USD 0.19 on a machine that is always busy, and USD 7.30 when 10,000 a" in lead
+    assert "USD per 1,000 at list prices: small-1 3.87, plain-2 6.00." in lead
 
 
 def test_a_missed_target_turns_the_answer_to_no(reports: Path) -> None:
@@ -129,7 +132,7 @@ def test_several_procedures_stand_in_one_table_first_and_then_each_in_its_sectio
     names = {"parcel": "Lost parcels", "letter": "Lost letters", "note": "Lost notes"}
     graphs = {p: graph().model_copy(update={"procedure": p, "title": title}) for p, title in names.items()}
     params = PARAMS.model_copy(update={"command": "make study"})
-    made = report([read_metrics(reports, p) for p in names], graphs, params, "plots")
+    made = report([read_metrics(reports, p) for p in names], graphs, params, PRICES, "plots")
     before, rest = made.split(OPEN)
     first, sections = rest.split(CLOSE)
     assert "Does the compiled model" not in before + first
@@ -190,7 +193,9 @@ def test_a_missing_load_sweep_or_token_count_is_not_run(reports: Path) -> None:
     made = page(reports)
     assert "not run: the load sweep has no rows" in made
     assert "Cost: not run: the benchmark has no cost table" in made
-    assert "costs an amount that was not measured." in made
+    assert "What a conversation costs was not measured." in made
+    assert "Cost by volume: not run: the benchmark has no cost" in made
+    assert "parcel-cost.png" not in made
     assert "parcel-serving.png" not in made
     assert "parcel-tokens.png" not in made
 
@@ -208,7 +213,7 @@ def test_a_missing_metrics_file_names_the_stage_to_run(reports: Path) -> None:
 def test_a_second_run_gives_the_same_bytes(reports: Path, tmp_path: Path) -> None:
     metrics = read_metrics(reports, "parcel")
     for folder in ("one", "two"):
-        draw(metrics, tmp_path / folder)
+        draw(metrics, PARAMS, PRICES, tmp_path / folder)
     for name in picture_names("parcel").values():
         one = (tmp_path / "one" / name).read_bytes()
         assert one == (tmp_path / "two" / name).read_bytes()
@@ -220,7 +225,8 @@ def test_a_second_run_gives_the_same_bytes(reports: Path, tmp_path: Path) -> Non
 def test_the_stage_writes_a_page_whose_pictures_exist(reports: Path, tmp_path: Path) -> None:
     write_json(tmp_path / "graphs" / "parcel.json", graph().model_dump(mode="json"))
     write_json(tmp_path / "reports" / "scores" / "removed.json", {})
-    params = {"procedures": ["parcel"], "report": PARAMS.model_dump()}
+    prices = PricesParams(models=PRICES).model_dump(mode="json")
+    params = {"procedures": ["parcel"], "report": PARAMS.model_dump(), "prices": prices}
     (tmp_path / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
     root = Path(__file__).parent.parent
     command = [sys.executable, "-m", "stages.report", "reports", "--graphs", "graphs"]

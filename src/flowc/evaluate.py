@@ -14,7 +14,9 @@ from pydantic import Field
 from flowc.bootstrap import ratio_interval
 from flowc.comparisons import by_scenario, compare
 from flowc.conformance import CRITERIA, Counts, Judgement, judge
+from flowc.failures import failures
 from flowc.graph import Graph
+from flowc.prefix import growth
 from flowc.ratings import HUMAN, RatingFile, match, means, summary
 from flowc.records import Record, UserError
 from flowc.scenarios import Scenario, kinds
@@ -69,7 +71,7 @@ def evaluate(
         judged = [judge(graph, by_id[t.scenario], t) for t in played]
         judgements += judged
         arms[arm] = _score_arm(graph, by_id, played, judged, params, seed)
-        examples[arm] = _examples(by_id, played, judged)
+        examples[arm] = _examples(by_id, played, judged) | {"failures": failures(played, judged)}
         of = [j.scenario for j in judged]
         scored[arm] = {c: by_scenario(of, [j.scores[c] for j in judged]) for c in CRITERIA}
     people = match(ratings, graph.procedure, [t for played in transcripts.values() for t in played])
@@ -179,11 +181,23 @@ def _score_arm(
             for k in range(1, repeats + 1)
         },
         "endings": dict(sorted(Counter(t.ended.value for t in played).items())),
-        "tokens": {
-            "prompt_per_conversation": round(sum(t.tokens.prompt for t in played) / n, 1),
-            "completion_per_conversation": round(sum(t.tokens.completion for t in played) / n, 1),
-            "calls_per_conversation": round(sum(t.tokens.calls for t in played) / n, 2),
-        },
+        "tokens": _tokens(played),
+    }
+
+
+def _tokens(played: Sequence[Transcript]) -> dict[str, float | None]:
+    """Give the tokens of a mean conversation by the server's counts, and what of the prompts recurs."""
+    n = len(played)
+    prompt = sum(t.tokens.prompt for t in played) / n
+    grown = growth(played)
+    messages = sum(turn.message.role == "assistant" for t in played for turn in t.turns)
+    return {
+        "prompt_per_conversation": round(prompt, 1),
+        "completion_per_conversation": round(sum(t.tokens.completion for t in played) / n, 1),
+        "calls_per_conversation": round(sum(t.tokens.calls for t in played) / n, 2),
+        "messages_per_conversation": round(messages / n, 2),
+        "recurring_per_conversation": round(prompt * grown.recurring, 1) if grown else None,
+        "system_prompt": round(grown.system, 1) if grown else None,
     }
 
 

@@ -20,6 +20,7 @@ from flowc.metrics import Rate
 
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#666666"
 _DPI = 144
+_LINES = ["-", "--", "-.", ":"]
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same
     "font.size": 11,
@@ -62,6 +63,14 @@ class Load(NamedTuple):
     ttft: Mapping[str, float | None]
     tpot: Mapping[str, float | None]
     itl: Mapping[str, float | None]
+
+
+class CostLine(NamedTuple):
+    """What 1,000 conversations cost at every volume, in dollars, and the volume at which own machines cost no more."""
+
+    name: str
+    dollars: float
+    met: int | None
 
 
 class NodePoint(NamedTuple):
@@ -175,6 +184,30 @@ def serving(path: Path, rows: Sequence[Load]) -> None:
         first.plot([], [], color=GREY, label="median")
         first.fill_between([], [], color=GREY, alpha=0.2, label="up to p95")
         first.legend(loc="best")
+        save(figure, path)
+
+
+def cost(path: Path, own: Points, others: Sequence[CostLine]) -> None:
+    """Draw dollars per 1,000 conversations over conversations a month: `own` on rented machines, `others` by token."""
+    with mpl.rc_context(STYLE):
+        figure, (axes,) = new_figure(8, 4.6, 1)
+        axes.plot(*zip(*own, strict=True), color=BLUE, lw=2.5, label="compiled, on machines rented for it alone")
+        for i, line in enumerate(sorted(others, key=lambda o: -o.dollars)):
+            axes.axhline(line.dollars, color=ORANGE, ls=_LINES[i % len(_LINES)], lw=1.6, label=line.name)
+            if line.met is not None and own[0][0] < line.met < own[-1][0]:
+                axes.plot([line.met], [line.dollars], "o", color=BLUE, ms=5)
+                # Levels are often close together: the numbers stand above and below them in turn.
+                at, side = ((4, 5), "left") if i % 2 == 0 else ((-4, -12), "right")
+                axes.annotate(f"{line.met:,}", (line.met, line.dollars), at, textcoords="offset points", ha=side)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.yaxis.set_major_formatter("${x:,g}")
+        axes.set(xlabel="conversations a month", ylabel="dollars per 1,000 conversations")
+        axes.set_title("What a conversation costs, by how many there are")
+        axes.legend(loc="upper right", fontsize=9)
         save(figure, path)
 
 

@@ -63,14 +63,6 @@ def cost_table(benchmark: Json) -> str:
     return table(["Cost", "USD"], [[title, _usd(number(cost, key))] for key, title in _COSTS.items()])
 
 
-def dollars(benchmark: Json) -> str:
-    """Say what a conversation costs and at which price of the machine."""
-    each, hour = (number(benchmark, "cost", f"usd_per_{key}") for key in ("conversation", "hour"))
-    if each is None:
-        return f"an amount that was {NOT_MEASURED}"
-    return f"USD {_usd(each)}" + (f" where the machine costs USD {_usd(hour)} an hour" if hour is not None else "")
-
-
 def _usd(amount: float | None) -> str:
     return NOT_MEASURED if amount is None else f"{amount:.2f}" if amount >= 0.1 else f"{amount:.2g}"
 
