@@ -12,7 +12,7 @@ import pytest
 
 from flowc.hosts import read_hostfile
 from flowc.records import UserError
-from tests.training import make_workspace, run
+from tests.training import assert_same_run, make_workspace, run
 
 # Stands in for pdsh, which would go by ssh: runs the command in the namespace of each host named with -w.
 PDSH = """#!/bin/bash
@@ -69,9 +69,7 @@ def test_two_hosts_learn_what_two_ranks_of_one_host_learn_and_talk_over_the_wire
     sent = ip("netns", "exec", f"{namespaces}-2", "cat", "/sys/class/net/eth0/statistics/tx_bytes")
     here = run(workspace, "here", 2)
     assert there["world_size"] == here["world_size"] == 2
-    assert there["loss_curve"] == here["loss_curve"]
-    weights = [(workspace / "out" / name / "model.safetensors").read_bytes() for name in ("here", "there")]
-    assert weights[0] == weights[1]
+    assert_same_run(workspace, ("here", here), ("there", there))
     # Each of 12 steps reduces a gradient of 22,000 parameters in fp32, half of which goes over the wire.
     assert int(sent) > 12 * 22_000 * 4 / 2
 

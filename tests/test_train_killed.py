@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.training import command, environment, make_workspace, ranks_of, run
+from tests.training import assert_same_run, command, environment, make_workspace, ranks_of, run
 
 
 def latest(workspace: Path) -> int:
@@ -43,7 +43,4 @@ def test_ten_kills_at_random_moments_change_nothing_and_lose_no_checkpoint(tmp_p
         else:  # it was faster than we: it starts anew
             assert status == 0
     killed = run(workspace, "killed", 2)
-    assert killed["loss_curve"] == whole["loss_curve"]
-    assert killed["eval_curve"] == whole["eval_curve"]
-    weights = [(workspace / "out" / name / "model.safetensors").read_bytes() for name in ("whole", "killed")]
-    assert weights[0] == weights[1]
+    assert_same_run(workspace, ("whole", whole), ("killed", killed))

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from safetensors.torch import load_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from flowc.packing import Tokens
@@ -154,3 +155,12 @@ def start_and_kill(workspace: Path, name: str, ranks: int, then: int | None = No
         assert time.monotonic() < deadline, "a rank outlived its stage"
         time.sleep(0.05)
     return run(workspace, name, then or ranks)
+
+
+def assert_same_run(workspace: Path, *pair: tuple[str, dict[str, Any]]) -> None:
+    """Two runs have the same curves and weights but for the last bits, which matrix products do not promise."""
+    (first, there), (second, here) = pair
+    for curve in ("loss_curve", "eval_curve"):
+        torch.testing.assert_close(torch.tensor(here[curve]), torch.tensor(there[curve]), rtol=0, atol=2e-5)
+    weights = [load_file(workspace / "out" / name / "model.safetensors") for name in (first, second)]
+    torch.testing.assert_close(weights[1], weights[0], rtol=0, atol=1e-5)
