@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from flowc.hosts import read_hostfile
 from flowc.records import UserError
@@ -75,12 +77,15 @@ def test_two_hosts_learn_what_two_ranks_of_one_host_learn_and_talk_over_the_wire
 
 
 def test_a_hosts_user_error_comes_back_as_one_message(tmp_path: Path, namespaces: str) -> None:
-    workspace = make_workspace(tmp_path, learning_rate=1.0e30, max_grad_norm=1.0e30)
+    workspace = make_workspace(tmp_path)
+    weights = workspace / "base" / "model.safetensors"
+    spoilt = {name: tensor.fill_(torch.nan) for name, tensor in load_file(weights).items()}
+    save_file(spoilt, weights, metadata={"format": "pt"})
     (workspace / "pdsh").write_text(PDSH, encoding="utf-8")
     (workspace / "pdsh").chmod(0o755)
     (workspace / "hosts").write_text("10.77.0.1 slots=1\n10.77.0.2 slots=1\n", encoding="utf-8")
     more = {"FLOWC_HOSTFILE": "hosts", "GLOO_SOCKET_IFNAME": "eth0", "NAMESPACE": namespaces}
-    with pytest.raises(AssertionError, match="lower its learning rate in train"):
+    with pytest.raises(AssertionError, match="training loss is nan at step 1; lower its learning rate"):
         run(workspace, "there", 1, PATH=f"{workspace}{os.pathsep}{os.environ['PATH']}", **more)
 
 
