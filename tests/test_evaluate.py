@@ -242,11 +242,13 @@ def test_the_stage_judges_compiled_and_the_arms_of_the_params(tmp_path: Path, mo
     write_jsonl(tmp_path / "scenarios.jsonl", SCENARIOS)
     for file, arm in (("compiled", "good"), ("floor", "half"), ("taken_out", "half")):
         write_jsonl(tmp_path / "transcripts" / f"{file}.jsonl", TRANSCRIPTS[arm])
-    write_json(tmp_path / "params.yaml", {"seed": 0, "arms": ["floor"], "evaluate": PARAMS.model_dump()})
-    monkeypatch.chdir(tmp_path)
-    arguments = (
-        "evaluate transcripts graph.json scenarios.jsonl --ratings r --out j.jsonl --metrics m.json --examples e.json"
+    write_json(
+        tmp_path / "params.yaml",
+        {"seed": 0, "arms": ["floor"], "evaluate": PARAMS.model_dump(), "prices": {"models": {}}},
     )
+    monkeypatch.chdir(tmp_path)
+    arguments = "evaluate transcripts graph.json scenarios.jsonl --ratings r --verdicts v.jsonl --out j.jsonl"
+    arguments += " --metrics m.json --examples e.json"
     monkeypatch.setattr(sys, "argv", arguments.split())
     run_stage(main)
     assert len((tmp_path / "j.jsonl").read_text().splitlines()) == 40
@@ -259,9 +261,11 @@ def test_the_stage_judges_compiled_and_the_arms_of_the_params(tmp_path: Path, mo
 def test_the_stage_names_an_arm_without_transcripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_json(tmp_path / "graph.json", GRAPH.model_dump(mode="json"))
     write_jsonl(tmp_path / "scenarios.jsonl", SCENARIOS)
-    write_json(tmp_path / "params.yaml", {"seed": 0, "arms": [], "evaluate": PARAMS.model_dump()})
+    write_json(
+        tmp_path / "params.yaml", {"seed": 0, "arms": [], "evaluate": PARAMS.model_dump(), "prices": {"models": {}}}
+    )
     monkeypatch.chdir(tmp_path)
-    arguments = "evaluate t graph.json scenarios.jsonl --ratings r --out j --metrics m --examples e"
+    arguments = "evaluate t graph.json scenarios.jsonl --ratings r --verdicts v --out j --metrics m --examples e"
     monkeypatch.setattr(sys, "argv", arguments.split())
     with pytest.raises(SystemExit, match=r"error: t/compiled.jsonl: no such file; `dvc repro` makes it"):
         run_stage(main)

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from flowc import plots, scoreboard
 from flowc.graph import Graph
+from flowc.judging_report import judging
 from flowc.markdown import details, prose_table, shorten, table, text
 from flowc.mermaid import LEGEND, flowchart
 from flowc.metrics import (
@@ -167,6 +168,7 @@ def _procedure(m: Metrics, graph: Graph, params: ReportParams, pictures: str) ->
         COMPARED,
         scoreboard.comparisons_table(scores),
         judges,
+        *judging(scores),
         "### Tokens of a conversation",
         picture("tokens", "Tokens per conversation by arm") if _any_tokens(scores) else f"{NOT_RUN}: no token counts",
         scoreboard.tokens_table(scores),
