@@ -13,7 +13,7 @@ from flowc.graph import Graph, edges, is_held_out, part
 from flowc.records import Conversation, canonical, read_jsonl, run_stage, write_json
 from flowc.scenarios import Scenario, is_held_out_path
 from stages.generate import main
-from tests.example import example_graph
+from tests.example import GATE, example_graph
 
 PARAMS = GenerateParams(
     teacher="scripted",
@@ -24,6 +24,7 @@ PARAMS = GenerateParams(
     scenarios=40,
     interrupts=0.2,
     deviations=Deviations(volunteer=0.35, correction=0.2, side_question=0.25, off_topic=0.2),
+    gate=GATE,
 )
 
 

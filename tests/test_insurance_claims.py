@@ -16,7 +16,7 @@ from flowc.lint import lint
 from flowc.parse import parse_procedure
 from flowc.paths import statistics
 from flowc.sampling import sample
-from tests.example import MANY_DEVIATIONS, play
+from tests.example import GATE, MANY_DEVIATIONS, play
 from tests.workspace import ROOT
 
 CLAIMS: Path = ROOT / "data" / "procedures" / "insurance_claims.yaml"
@@ -32,6 +32,7 @@ PARAMS = GenerateParams(
         dict.fromkeys(SAYS, 0.01)
         | {"restructuring": 0.1, "volunteer": 0.4, "correction": 0.25, "side_question": 0.3, "off_topic": 0.25}
     ),
+    gate=GATE,
 )
 
 

@@ -15,7 +15,7 @@ from flowc.lint import lint
 from flowc.parse import parse_procedure
 from flowc.paths import depth_first, statistics
 from flowc.sampling import sample
-from tests.example import EVERY_DEVIATION, MANY_DEVIATIONS, play
+from tests.example import EVERY_DEVIATION, GATE, MANY_DEVIATIONS, play
 from tests.workspace import ROOT
 
 SMALL = GenerateParams(
@@ -27,6 +27,7 @@ SMALL = GenerateParams(
     scenarios=20,
     interrupts=0.2,
     deviations=EVERY_DEVIATION,
+    gate=GATE,
 )
 
 

@@ -12,6 +12,7 @@ from flowc.graph import Graph, hubs, terminals
 from flowc.lint import lint
 from flowc.read_any import read_graph
 from flowc.records import UserError
+from tests.example import GATE
 from tests.published import MENDS, TASKS, TAU2, needs_star, needs_tau2, write_star, write_tau2
 
 PARAMS = GenerateParams(
@@ -23,6 +24,7 @@ PARAMS = GenerateParams(
     variety=0.3,
     interrupts=0.2,
     deviations=Deviations(volunteer=0.4, correction=0.25, side_question=0.3, off_topic=0.25),
+    gate=GATE,
 )
 
 

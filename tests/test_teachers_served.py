@@ -61,7 +61,7 @@ def prepare(workspace: Workspace, model: str) -> None:
     )
     path = workspace.folder / "params.yaml"
     params = yaml.safe_load(path.read_text())
-    params["generate"] |= {"train": 3, "branches": 1, "eval": 2, "scenarios": 2}
+    params["generate"] |= {"train": 3, "branches": 1, "eval": 2, "scenarios": 2, "gate": None}  # it babbles
     params["generate"]["llm"] |= {"temperature": 1.0, "max_tokens": 1500, "concurrency": 8}
     params["sources"] = {
         name: {"file": f"{name}.yaml", "generate": {"teacher": plan["teacher"], "llm": plan["llm"]}}

@@ -20,6 +20,7 @@ from flowc.deviations import interrupt_for
 from flowc.filling import STRAYS, Deviations
 from flowc.graph import Graph, edges, terminals
 from flowc.llm_params import LlmParams
+from flowc.quality_gate import Curated, Gate, curate, gate_metrics
 from flowc.records import Conversation, Record
 from flowc.sampling import edge_pairs, sample
 from flowc.scenarios import Scenario, SplitName
@@ -47,6 +48,8 @@ class GenerateParams(Record):
     """Share of conversations that the user leaves by an interrupt."""
     deviations: Deviations
     """Share of conversations with each kind of deviation."""
+    gate: Gate | None = None
+    """What a conversation has to be like to be kept; without it all are, as when a server of random words is tried."""
 
     @model_validator(mode="after")
     def _asked(self) -> Self:
@@ -103,19 +106,26 @@ def generate(graph: Graph, params: GenerateParams, seed: int, teacher: Teacher |
     """Generate everything for one procedure, in the words of a teacher or, without one, in scripted words.
 
     The same arguments and, of a teacher, the same words give the same bytes.
-    Raises ValueError when the procedure has too few paths or a pool too few values, or when nothing was written.
+    Raises ValueError when the procedure has too few paths or a pool too few values, when the gate would drop too much,
+    or when nothing was written.
     """
     plan = planned(graph, params, seed)
     write = teacher or scripted(graph, params.variety)
-    written = list(write([*plan.families, *([s] for s in plan.eval)]))
-    train = _distinct(c for c in written if c.split == "train")
-    held_out = _distinct(c for c in written if c.split == "eval")
+    families = [*plan.families, *([s] for s in plan.eval)]
+    written = _distinct(write(families))
+    plans = {s.id: s for family in families for s in family}
+    curated = curate(written, plans, graph, params.gate) if params.gate else Curated(written, [])
+    train = [c for c in curated.kept if c.split == "train"]
+    held_out = [c for c in curated.kept if c.split == "eval"]
     if not train or not held_out:
         raise ValueError(
             f"the teacher wrote {len(train)} conversations to train on and {len(held_out)} to evaluate on; none can be "
             "missing: see its faults above"
         )
-    return Generated(train, held_out, plan.scenarios, _metrics(graph, train, held_out, plan.scenarios))
+    metrics = _metrics(graph, train, held_out, plan.scenarios)
+    if params.gate:
+        metrics["gate"] = gate_metrics(curated)
+    return Generated(train, held_out, plan.scenarios, metrics)
 
 
 def scripted(graph: Graph, variety: float) -> Teacher:

@@ -79,7 +79,8 @@ def stated_values(graph: Graph, text: str, must: Sequence[str], values: Mapping[
     rest = text
     facts = [must for fact in graph.knowledge.values() for must in fact.must]
     for true in sorted({*values.values(), *facts}, key=lambda v: (-len(v), v)):
-        rest = _whole(true).sub(" ", rest)
+        if true.lower() in rest.lower():  # expressions are dear to compile, and few values stand in one text
+            rest = _whole(true).sub(" ", rest)
     own = own_words(graph)
     for name, kind in sorted(graph.slots.items()):
         expression = pattern(kind, own)
@@ -107,7 +108,7 @@ def _like(fact: Fact) -> tuple[re.Pattern[str], ...]:
 
 def contains(text: str, value: str) -> bool:
     """Whether a value stands in the text as a whole, in any case."""
-    return _whole(value).search(text) is not None
+    return value.lower() in text.lower() and _whole(value).search(text) is not None
 
 
 def _whole(value: str) -> re.Pattern[str]:
