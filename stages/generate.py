@@ -8,9 +8,11 @@ import os
 from pathlib import Path
 
 from flowc.briefs import read_prompts
+from flowc.data_card import data_card
 from flowc.generate import GenerateParams, generate
 from flowc.graph import Graph
 from flowc.overrides import for_procedure
+from flowc.own_transcripts import NOTHING, read_own
 from flowc.params import load, load_value
 from flowc.records import UserError, read_record, run_stage, stage_parser, write_json, write_jsonl
 from flowc.spend import PricesParams
@@ -20,18 +22,19 @@ def main() -> Path | None:
     """Read the graph, generate, write conversations, scenarios and coverage."""
     parser = stage_parser(__doc__)
     parser.add_argument("graph", type=Path, help="the procedure's graph, JSON")
+    parser.add_argument("--own", type=Path, required=True, help="folder of own transcripts, <procedure>.jsonl")
     parser.add_argument("--prompts", type=Path, required=True, help="folder of the teachers' prompts, by version")
     parser.add_argument("--out", type=Path, required=True, help="folder for train.jsonl and eval.jsonl")
     parser.add_argument("--scenarios", type=Path, required=True, help="the scenarios to write, JSONL")
     parser.add_argument("--metrics", type=Path, required=True, help="the coverage report to write, JSON")
     args = parser.parse_args()
     graph = read_record(args.graph, Graph)
-    shared, sources = load("generate", GenerateParams), load_value("sources", dict)
-    params = for_procedure(shared, "generate", sources, graph.procedure)
+    params = for_procedure(load("generate", GenerateParams), "generate", load_value("sources", dict), graph.procedure)
     seed = load_value("seed", int)
+    own = read_own(args.own / f"{graph.procedure}.jsonl", graph, params.gate.longest) if params.gate else NOTHING
     try:
         if params.teacher == "scripted" or params.llm is None:
-            made = generate(graph, params, seed)
+            made = generate(graph, params, seed, own=own)
         else:
             from flowc.llm_teacher import LlmTeacher  # loads the SDKs, which the scripted teacher does not need
             from flowc.providers import access_from
@@ -41,16 +44,15 @@ def main() -> Path | None:
             prices = load("prices", PricesParams)
             teacher = LlmTeacher(graph, params.teacher, params.llm, prices, prompts, params.variety, side)
             access = access_from(params.teacher, os.environ)
-            made = generate(graph, params, seed, lambda families: teacher.write(families, access))
+            made = generate(graph, params, seed, lambda families: teacher.write(families, access), own)
             made.metrics["teacher"] = teacher.report
-    except UserError:
-        raise
     except ValueError as e:
-        raise UserError(f"{args.graph}: {e}") from e
+        raise e if isinstance(e, UserError) else UserError(f"{args.graph}: {e}") from e
     write_jsonl(args.out / "train.jsonl", made.train)
     write_jsonl(args.out / "eval.jsonl", made.eval)
     write_jsonl(args.scenarios, made.scenarios)
     write_json(args.metrics, made.metrics)
+    (args.out / "README.md").write_text(data_card(graph, params.teacher, params, seed, made.metrics), encoding="utf-8")
     return args.timing
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import Field
 
 from flowc import plots, scoreboard
+from flowc.gate_report import gate
 from flowc.graph import Graph
 from flowc.markdown import details, prose_table, shorten, table, text
 from flowc.mermaid import LEGEND, flowchart
@@ -181,6 +182,7 @@ def _procedure(m: Metrics, graph: Graph, params: ReportParams, pictures: str) ->
         _training(m.training),
         "### Training data and its coverage",
         _coverage(m.generation),
+        *gate(m.generation, params.example_characters),
         f"```mermaid\n{_flowchart(graph, m.generation)}\n```",
         LEGEND,
         "### Quality by node",
