@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from flowc.graph import Graph
+from flowc.human_report import read_human
 from flowc.metrics import read_metrics
 from flowc.params import load, load_value
 from flowc.records import read_record, run_stage, stage_parser
@@ -14,6 +15,7 @@ def main() -> Path | None:
     parser = stage_parser(__doc__)
     parser.add_argument("reports", type=Path, help="folder of the metrics files")
     parser.add_argument("--graphs", type=Path, required=True, help="folder of the procedures' graphs")
+    parser.add_argument("--human", type=Path, required=True, help="folder of what was measured on human input")
     parser.add_argument("--out", type=Path, required=True, help="the report to write, Markdown")
     parser.add_argument("--plots", type=Path, required=True, help="folder for the plots, PNG")
     args = parser.parse_args()
@@ -22,7 +24,8 @@ def main() -> Path | None:
     graphs = {p: read_record(args.graphs / f"{p}.json", Graph) for p in procedures}
     for m in metrics:
         draw(m, args.plots)
-    page = report(metrics, graphs, load("report", ReportParams), relative(args.plots, args.out))
+    params = load("report", ReportParams)
+    page = report(metrics, graphs, read_human(args.human), params, relative(args.plots, args.out))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(page, encoding="utf-8")
     timing: Path | None = args.timing
