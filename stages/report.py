@@ -25,7 +25,7 @@ def main() -> Path | None:
     for m in metrics:
         draw(m, args.plots)
     params = load("report", ReportParams)
-    page = report(metrics, graphs, read_human(args.human), params, relative(args.plots, args.out))
+    page = report(metrics, graphs, read_human(args.human, procedures), params, relative(args.plots, args.out))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(page, encoding="utf-8")
     timing: Path | None = args.timing

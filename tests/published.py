@@ -12,6 +12,7 @@ from flowc.write_mermaid import write_mermaid
 _DATA = Path(__file__).parents[2] / "shared" / "data"
 TAU2 = _DATA / "tau2" / "tech_support_path2_mobile_data.dot"
 STAR = _DATA / "star"
+MULTIDOGO = _DATA / "multidogo"
 TASKS = {
     "bank_fraud_report": 13, "doctor_schedule": 15, "hotel_book": 16, "party_plan": 17,
     "plane_book": 13, "ride_book": 14,
@@ -20,6 +21,8 @@ TASKS = {
 
 needs_tau2 = pytest.mark.skipif(not TAU2.exists(), reason="no tau2 chart in shared/data beside the repository")
 needs_star = pytest.mark.skipif(not STAR.exists(), reason="no STAR data in shared/data beside the repository")
+
+needs_multidogo = pytest.mark.skipif(not MULTIDOGO.exists(), reason="no MultiDoGO in shared/data beside the repository")
 
 # What the published drawing leaves open for a reader: two boxes with arrows that do not say when they are taken.
 MENDS = (

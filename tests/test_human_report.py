@@ -20,21 +20,25 @@ HABIT = {mood: rate(0.1, 0.1, 0.1, n=10) for mood in MOODS}
 REPLAY = {"arm": MOODS, "most_frequent": HABIT, "most_frequent_after": MOODS}
 
 
-def test_the_tracker_and_each_replayed_arm_stand_with_their_n(tmp_path: Path) -> None:
+def test_the_tracker_each_replayed_arm_and_each_procedure_stand_with_their_n(tmp_path: Path) -> None:
     write_json(tmp_path / "star_tracker.json", TRACKER)
     write_json(tmp_path / "replay-compiled.json", REPLAY)
-    page = "\n\n".join(human(read_human(tmp_path)))
+    write_json(tmp_path / "real-words-parcel.json", {"task_success": rate(0.9, 0.8, 1.0, n=60)})
+    write_json(tmp_path / "real-words-letter.json", {"task_success": rate(0.1, 0.0, 0.2, n=60)})
+    page = "\n\n".join(human(read_human(tmp_path, ["parcel"])))
     assert "names the right step in 82.5 % [81–84] (n = 4345)." in page
     assert 'it says "none" in 60 % [59–61] (n = 13295).' in page
     assert row_of(page, "hotel_book") == ["hotel_book", "85 % [80–90] (n = 732)", "50 % [40–60] (n = 90)"]
     assert row_of(page, "compiled")[1:] == ["50 % [40–60] (n = 20)", "60 % [50–70] (n = 10)", "40 % [30–50] (n = 10)"]
     assert row_of(page, "always the most frequent step")[1].startswith("10 %")
+    assert row_of(page, "parcel")[1:3] == ["90 % [80–100] (n = 60)", "not measured"]
+    assert "letter" not in page
 
 
 def test_what_was_not_measured_is_said_to_be_so(tmp_path: Path) -> None:
-    assert read_human(tmp_path) == Human(None, {})
-    page = "\n\n".join(human(Human(None, {})))
-    assert page.count("not run; docs/human-input.md says how.") == 2
+    assert read_human(tmp_path, ["parcel"]) == Human(None, {}, {})
+    page = "\n\n".join(human(Human(None, {}, {})))
+    assert page.count("not run; docs/human-input.md says how.") == 3
 
 
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
@@ -43,4 +47,4 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
         with pytest.raises(
             UserError, match=r"star_tracker\.json: not .*; remove it and run what docs/human-input\.md says"
         ):
-            read_human(tmp_path)
+            read_human(tmp_path, ["parcel"])

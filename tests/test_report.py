@@ -45,7 +45,7 @@ def reports(tmp_path: Path) -> Path:
 
 
 def page(reports: Path) -> str:
-    return report([read_metrics(reports, "parcel")], {"parcel": graph()}, Human(None, {}), PARAMS, "plots")
+    return report([read_metrics(reports, "parcel")], {"parcel": graph()}, Human(None, {}, {}), PARAMS, "plots")
 
 
 def test_the_page_leads_with_the_answer(reports: Path) -> None:
@@ -130,7 +130,7 @@ def test_several_procedures_stand_in_one_table_first_and_then_each_in_its_sectio
     names = {"parcel": "Lost parcels", "letter": "Lost letters", "note": "Lost notes"}
     graphs = {p: graph().model_copy(update={"procedure": p, "title": title}) for p, title in names.items()}
     params = PARAMS.model_copy(update={"command": "make study"})
-    made = report([read_metrics(reports, p) for p in names], graphs, Human(None, {}), params, "plots")
+    made = report([read_metrics(reports, p) for p in names], graphs, Human(None, {}, {}), params, "plots")
     before, rest = made.split(OPEN)
     first, sections = rest.split(CLOSE)
     assert "Does the compiled model" not in before + first

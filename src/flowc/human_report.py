@@ -1,16 +1,17 @@
-"""The report's part on words of real people: the node tracker on human wizards, and replayed human dialogues.
+"""The report's part on words of real people: the node tracker on human wizards, replayed human dialogues, and real
+customers' words in scenarios.
 
 The figures are committed: scripts make them from data that lie outside the repository, and no stage can.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from flowc.markdown import details, table, text
-from flowc.metrics import ARMS, Json, rate, read_object, section
+from flowc.metrics import ARMS, CRITERIA, Json, rate, read_object, section
 from flowc.scoreboard import NOT_RUN, sentence
 
 _HABITS = {
@@ -20,19 +21,21 @@ _HABITS = {
 
 
 class Human(NamedTuple):
-    """What was measured: of the tracker, None where it was not, and by arm of the replay."""
+    """What was measured: of the tracker, None where it was not; of the replay by arm; of customers by procedure."""
 
     tracker: Json | None
     replay: Mapping[str, Json]
+    customers: Mapping[str, Json]
 
 
-def read_human(folder: Path) -> Human:
-    """Read the folder's files, of which every one may be missing.
+def read_human(folder: Path, procedures: Sequence[str]) -> Human:
+    """Read the folder's files on these procedures, of which every one may be missing.
 
     Raises UserError when one is broken.
     """
     replays = {arm: found for arm in ARMS if (found := _read(folder / f"replay-{arm}.json"))}
-    return Human(_read(folder / "star_tracker.json"), replays)
+    customers = {p: found for p in procedures if (found := _read(folder / f"real-words-{p}.json"))}
+    return Human(_read(folder / "star_tracker.json"), replays, customers)
 
 
 def _read(path: Path) -> Json | None:
@@ -41,7 +44,7 @@ def _read(path: Path) -> Json | None:
 
 def human(found: Human) -> list[str]:
     """Write the part, beginning with its heading."""
-    return ["## Words of real people", *_tracker(found.tracker), *_replay(found.replay)]
+    return ["## Words of real people", *_tracker(found.tracker), *_replay(found.replay), *_customers(found.customers)]
 
 
 def _tracker(found: Json | None) -> list[str]:
@@ -68,6 +71,14 @@ def _replay(found: Mapping[str, Json]) -> list[str]:
     rows = [[text(arm), *_moods(section(f, "arm"))] for arm, f in found.items()]
     rows += [[text(title), *_moods(section(one, key))] for key, title in _HABITS.items()]
     return [f"{what}:", table(["Next step by", "All", "Happy users", "Unhappy users"], rows)]
+
+
+def _customers(found: Mapping[str, Json]) -> list[str]:
+    what = "The compiled model with users who speak in the words of real customers (MultiDoGO)"
+    if not found:
+        return [f"{what}: {NOT_RUN}; docs/human-input.md says how."]
+    rows = [[text(name), *(sentence(rate(one.get(c))) for c in CRITERIA)] for name, one in found.items()]
+    return [f"{what}:", table(["Procedure", *(c.replace("_", " ") for c in CRITERIA)], rows)]
 
 
 def _moods(found: Json | None) -> list[str]:
