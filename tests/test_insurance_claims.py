@@ -29,7 +29,7 @@ PARAMS = GenerateParams(
     scenarios=40,
     interrupts=0.2,
     deviations=Deviations.model_validate(
-        dict.fromkeys(SAYS, 0.01)
+        dict.fromkeys(SAYS, 0.015)
         | {"restructuring": 0.1, "volunteer": 0.4, "correction": 0.25, "side_question": 0.3, "off_topic": 0.25}
     ),
     gate=GATE,
@@ -100,11 +100,7 @@ def test_the_house_style_has_a_first_word_for_each_step(claims: Graph) -> None:
 
 def test_generation_reaches_every_step_and_way(claims: Graph, made: Generated) -> None:
     coverage = made.metrics["coverage"]
-    assert (coverage["nodes"], coverage["edges"]) == (1.0, 1.0)
-    assert {i: made.metrics["interrupt_visits"][i] > 0 for i in ("human", "cancel", "off_topic")} == {
-        "human": True, "cancel": True, "off_topic": True
-    }  # fmt: skip
-    assert coverage["interrupts"] >= 0.9  # the other sixteen have a share of one in a hundred each
+    assert (coverage["nodes"], coverage["edges"], coverage["interrupts"]) == (1.0, 1.0, 1.0)
     assert {c.ending for c in made.train if c.family == c.id} == set(terminals(claims))
     assert len(made.scenarios) == 40
 
@@ -113,7 +109,7 @@ def test_conversations_stay_short(made: Generated) -> None:
     trunks = [c for c in made.train if c.family == c.id]
     turns = [sum(m.role == "assistant" for m in c.messages) for c in trunks]
     assert 10 <= sum(turns) / len(turns) <= 16
-    assert max(turns) <= 34
+    assert max(turns) <= 32
 
 
 def test_an_assistant_without_fault_gets_full_marks(claims: Graph) -> None:

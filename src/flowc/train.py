@@ -285,7 +285,10 @@ class _Run:
 
 
 def _publish(run: _Run, peak: float, precision: Precision) -> None:
-    """Move the best model to its place with its card, write the metrics, drop the side folder."""
+    """Copy the best model to its place with its card, write the metrics, drop the side folder.
+
+    A run that is killed here starts again from its checkpoint, which still has the best model.
+    """
     p, job = run.progress, run.job
     best = run.side / checkpoint.best_name(p.best_step)
     results = {
@@ -306,8 +309,12 @@ def _publish(run: _Run, peak: float, precision: Precision) -> None:
         precision,
         results,
     )
-    (best / "README.md").write_text(card, encoding="utf-8")
-    checkpoint.replace_folder(best, job.out)
+    part = run.side / ".published.part"
+    checkpoint.remove(part)
+    with checkpoint.full_disk_named(part):
+        shutil.copytree(best, part)
+        (part / "README.md").write_text(card, encoding="utf-8")
+        checkpoint.replace_folder(part, job.out)
     seconds = p.seconds["train"]
     write_json(
         job.metrics,
