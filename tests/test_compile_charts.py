@@ -72,7 +72,8 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
             graph, made = f"data/graphs/{name}.json", f"data/conversations/{name}"
             stage("parse", f"data/procedures/{file}", "--out", graph)
             scenarios, metrics = f"data/scenarios/{name}.jsonl", f"reports/generation/{name}.json"
-            stage("generate", graph, "--out", made, "--scenarios", scenarios, "--metrics", metrics)
+            written = ("--out", made, "--scenarios", scenarios, "--metrics", metrics)
+            stage("generate", graph, "--prompts", str(ROOT / "src" / "flowc" / "prompts"), *written)
             stage("tokenize", made, "models/base/tiny", "--out", f"data/tokens/{name}")
         name = TECH_SUPPORT
         inputs = (f"data/tokens/{name}", "models/base/tiny", f"data/graphs/{name}.json")
