@@ -105,8 +105,11 @@ def _volunteered(graph: Graph, trunk: Scenario, turn: _Turn, rng: Random) -> Ite
         return
     known = {**turn.values, **step.gives, **step.corrects}
     ahead = [s for s in dict.fromkeys(asked_next(graph, trunk.path[turn.at + 1 :])) if s not in known]
-    for _ in ahead:  # the more there is to tell, the more ways there are to tell some of it
-        slots = rng.sample(ahead, k=rng.randint(1, len(ahead)))
+    # The more there is to tell, the more ways there are to tell some of it. All but one is the hardest to answer: what
+    # is missing is then easily taken for told.
+    sizes = [rng.randint(1, len(ahead)) for _ in ahead] + [len(ahead) - 1] * (len(ahead) - 2)
+    for size in sizes:
+        slots = rng.sample(ahead, k=size)
         told = {s: draw(graph, s, rng, "train", known) for s in slots}
         yield _Option(turn, step.edge, step.model_copy(update={"volunteers": told}))
     if step.volunteers:
