@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from flowc.briefs import read_prompts
+from flowc.data_card import data_card
 from flowc.generate import GenerateParams, generate
 from flowc.graph import Graph
 from flowc.overrides import for_procedure
@@ -17,11 +18,11 @@ from flowc.spend import PricesParams
 
 
 def main() -> Path | None:
-    """Read the graph, generate, write conversations, scenarios and coverage."""
+    """Read the graph, generate, write conversations with their card, scenarios and coverage."""
     parser = stage_parser(__doc__)
     parser.add_argument("graph", type=Path, help="the procedure's graph, JSON")
     parser.add_argument("--prompts", type=Path, required=True, help="folder of the teachers' prompts, by version")
-    parser.add_argument("--out", type=Path, required=True, help="folder for train.jsonl and eval.jsonl")
+    parser.add_argument("--out", type=Path, required=True, help="folder for train.jsonl, eval.jsonl and their card")
     parser.add_argument("--scenarios", type=Path, required=True, help="the scenarios to write, JSONL")
     parser.add_argument("--metrics", type=Path, required=True, help="the coverage report to write, JSON")
     args = parser.parse_args()
@@ -43,14 +44,14 @@ def main() -> Path | None:
             access = access_from(params.teacher, os.environ)
             made = generate(graph, params, seed, lambda families: teacher.write(families, access))
             made.metrics["teacher"] = teacher.report
-    except UserError:
-        raise
     except ValueError as e:
-        raise UserError(f"{args.graph}: {e}") from e
+        raise e if isinstance(e, UserError) else UserError(f"{args.graph}: {e}") from e
     write_jsonl(args.out / "train.jsonl", made.train)
     write_jsonl(args.out / "eval.jsonl", made.eval)
     write_jsonl(args.scenarios, made.scenarios)
     write_json(args.metrics, made.metrics)
+    card = data_card(graph, params.teacher, params, seed, made.metrics)
+    (args.out / "README.md").write_text(card, encoding="utf-8")
     return args.timing
 
 

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from flowc import cost_report, plots, scoreboard, weak_spots
 from flowc.cost_report import CostAssumptions
+from flowc.gate_report import gate
 from flowc.graph import Graph
 from flowc.markdown import details, prose_table, shorten, table, text
 from flowc.mermaid import LEGEND, flowchart
@@ -210,6 +211,7 @@ def _procedure(
         _training(m.training),
         "### Training data and its coverage",
         _coverage(m.generation),
+        *gate(m.generation, params.example_characters),
         f"```mermaid\n{_flowchart(graph, m.generation)}\n```",
         LEGEND,
         "### Quality by node",
