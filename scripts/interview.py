@@ -44,8 +44,8 @@ def main() -> None:
     with serve(args.model, load("serve", ServeParams)) as server:
         client = connect(server)
 
-        def arm() -> Prompted:
-            return Prompted(client, one_line(graph), schemas(graph), sampling(params, seed))
+        def arm(scenario: Scenario) -> Prompted:
+            return Prompted(client, one_line(graph), schemas(graph), sampling(params, seed, scenario.repeat))
 
         played = asyncio.run(simulate(graph, scenarios, "compiled", arm, tracker, params, user))
     done = evaluate(graph, scenarios, {"compiled": played}, load("evaluate", EvaluateParams), seed)

@@ -38,8 +38,8 @@ def main() -> None:
     with serve(args.model, load("serve", ServeParams)) as server:
         client = connect(server)
 
-        def arm() -> Prompted:
-            return Prompted(client, one_line(graph), schemas(graph), sampling(params, seed))
+        def arm(scenario: Scenario) -> Prompted:
+            return Prompted(client, one_line(graph), schemas(graph), sampling(params, seed, scenario.repeat))
 
         def user(scenario: Scenario) -> RealWords:
             return RealWords(graph, scenario, words)

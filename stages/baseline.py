@@ -28,12 +28,14 @@ def main() -> Path | None:
     parser.add_argument("--out", type=Path, required=True, help="the transcripts to write, JSONL")
     args = parser.parse_args()
     graph, scenarios = read_record(args.graph, Graph), read_jsonl(args.scenarios, Scenario)
-    params, seed = load("simulate", SimulateParams), load_value("seed", int)
+    # Repeats tell how reliable the compiled model is; what it is compared with is played once.
+    params = load("simulate", SimulateParams).model_copy(update={"repeats": 1})
+    seed = load_value("seed", int)
     tracker = Tracker(graph, seed)
     with serve(args.model, load("serve", ServeParams)) as server:
         client, choice = connect(server), sampling(params, seed)
 
-        def arm() -> Arm:
+        def arm(_: Scenario) -> Arm:
             if args.arm == "orchestrated":
                 return Orchestrated(client, graph, choice)
             system = flowchart(graph) if args.arm == "in_context" else one_line(graph)

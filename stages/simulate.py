@@ -29,8 +29,8 @@ def main() -> Path | None:
     with serve(args.model, load("serve", ServeParams)) as server:
         client = connect(server)
 
-        def arm() -> Prompted:
-            return Prompted(client, one_line(graph), schemas(graph), sampling(params, seed))
+        def arm(scenario: Scenario) -> Prompted:
+            return Prompted(client, one_line(graph), schemas(graph), sampling(params, seed, scenario.repeat))
 
         played = asyncio.run(simulate(graph, scenarios, "compiled", arm, tracker, params))
     write_jsonl(args.out, played)

@@ -184,8 +184,8 @@ def test_failure_is_what_does_not_succeed(done: Evaluation) -> None:
 
 
 def test_repeats_are_drawn_with_their_scenario_and_have_to_pass_together() -> None:
-    often = [broken(s) if s.id == SCENARIOS[i % 20].id and i < 20 else perfect(s)
-             for i, s in enumerate(SCENARIOS * 3)]  # fmt: skip
+    often = [(perfect if repeat else broken)(s).model_copy(update={"repeat": repeat})
+             for repeat in range(3) for s in SCENARIOS]  # fmt: skip
     scores = evaluate(GRAPH, SCENARIOS, {"compiled": often}, PARAMS, 0).scores["arms"]["compiled"]
     assert (scores["n"], scores["repeats"]) == (60, 3)
     assert {k: r["mean"] for k, r in scores["pass_all"].items()} == {"1": 0.6667, "2": 0.3333, "3": 0.0}
@@ -230,12 +230,13 @@ def test_the_tracker_is_measured_on_held_out_phrases(done: Evaluation) -> None:
     assert set(tracker["by_node"]) == {n for n, x in GRAPH.nodes.items() if x.role == "agent"} | {"none"}
 
 
-@pytest.mark.parametrize("change", ["missing", "repeated", "unknown"])
+@pytest.mark.parametrize("change", ["missing", "twice", "one_repeated", "unknown"])
 def test_transcripts_of_other_scenarios_are_refused(change: str) -> None:
     good = TRANSCRIPTS["good"]
     played = {
         "missing": good[1:],
-        "repeated": [*good, good[0]],
+        "twice": [*good, good[0]],
+        "one_repeated": [*good, good[0].model_copy(update={"repeat": 1})],
         "unknown": [good[0].model_copy(update={"scenario": "other"}), *good[1:]],
     }[change]
     message = r"transcripts of arm 'good' are not of the present scenarios; run `dvc repro`"

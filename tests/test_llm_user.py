@@ -88,12 +88,10 @@ def answer(model: Model, guard: Guard, scenario: Scenario = SHORT) -> UserTurn:
 def test_a_model_in_its_role_plays_every_scenario_as_the_scripted_user_does(
     guard: Guard, table_tracker: Tracker
 ) -> None:
-    arms = iter([Follower(GRAPH, s) for s in sorted(PLAIN, key=lambda s: s.id)])
-
     def make(scenario: Scenario) -> LlmUser:
         return user(Knowing(GRAPH, scenario, table_tracker), guard, scenario)
 
-    played = asyncio.run(simulate(GRAPH, PLAIN, "x", lambda: next(arms), table_tracker, PARAMS, make))
+    played = asyncio.run(simulate(GRAPH, PLAIN, "x", lambda s: Follower(GRAPH, s), table_tracker, PARAMS, make))
     by_id = {s.id: s for s in PLAIN}
     assert {t.ended for t in played} == {Ended.TERMINAL}
     assert [f for t in played for f in judge(GRAPH, by_id[t.scenario], t).faults] == []
@@ -201,7 +199,7 @@ def test_leaving_an_assistant_that_talks_nonsense_is_no_error(guard: Guard, tabl
     assistant = Reciting(said("Xylophone zebra quartz."))
     model = Saying("[stop: it talks nonsense]")
     played = asyncio.run(
-        simulate(GRAPH, [SHORT], "x", lambda: assistant, table_tracker, PARAMS, lambda s: user(model, guard))
+        simulate(GRAPH, [SHORT], "x", lambda _: assistant, table_tracker, PARAMS, lambda s: user(model, guard))
     )[0]
     assert (played.ended, played.turns[-1].labels) == (Ended.USER_STOPPED, ("stop", "reason:it talks nonsense"))
     assert judge(GRAPH, SHORT, played).scores["task_success"] == 0.0
@@ -227,7 +225,9 @@ def test_the_mark_to_stop_is_taken_out_of_the_words() -> None:
     assert split_stop("[stop]") == Said("", "no reason")
 
 
-def talk(client: Client, guard: Guard, tracker: Tracker, arm: Callable[[], Follower], n: int) -> list[Transcript]:
+def talk(
+    client: Client, guard: Guard, tracker: Tracker, arm: Callable[[Scenario], Follower], n: int
+) -> list[Transcript]:
     scenarios = [SHORT.model_copy(update={"id": f"s{i}"}) for i in range(n)]
 
     def make(scenario: Scenario) -> LlmUser:
@@ -244,7 +244,7 @@ def test_it_plays_through_a_server_and_a_served_slip_is_counted_and_not_scored(
     accept = GRAPH.nodes["offer"].edges[0].says[0]
     good = ["2027-03-05", "four", "$200", accept]
     script.replies = [reply({"content": text}) for text in (*good, "On 2031-01-01.", "On 2031-01-01.")]
-    played = talk(client, guard, table_tracker, lambda: Along(GRAPH, SHORT), 2)
+    played = talk(client, guard, table_tracker, lambda _: Along(GRAPH, SHORT), 2)
     assert [t.ended for t in played] == [Ended.TERMINAL, Ended.USER_ERROR]
     assert played[1].turns[-1].labels == ("error:invented_fact",)
     assert script.replies == []
@@ -259,6 +259,6 @@ def test_a_real_server_with_a_model_that_knows_nothing_gives_only_errors_of_the_
 ) -> None:
     params = SERVE.model_copy(update={"max_model_len": 2048})
     with serve(write_model(tmp_path / "tiny", 2048), params) as server:
-        played = talk(connect(server), guard, table_tracker, lambda: Along(GRAPH, SHORT), 4)
+        played = talk(connect(server), guard, table_tracker, lambda _: Along(GRAPH, SHORT), 4)
     assert {t.ended for t in played} == {Ended.USER_ERROR}
     assert all(t.turns[-1].labels[0].startswith("error:") for t in played)

@@ -36,6 +36,12 @@ def test_the_headline_reads_as_plain_text() -> None:
     assert "&#" not in "".join(lines)
 
 
+def test_repeats_are_told_from_scenarios() -> None:
+    found = scores()
+    found["arms"]["compiled"] |= {"n": 180, "repeats": 3}
+    assert row_of(headline([found]), "compiled")[1] == "180 (60 scenarios, 3 times)"
+
+
 def test_an_unscored_criterion_is_a_dash_with_its_count_and_an_explanation() -> None:
     table = headline([scores()])
     assert row_of(table, "in_context")[-1] == "— (60 unscored)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -13,7 +13,7 @@ from flowc.conformance import judge
 from flowc.graph import Graph
 from flowc.records import Message, ToolCall, UserError
 from flowc.scenarios import Scenario
-from flowc.simulate import Arm, Reply, SimulateParams, sampling, simulate
+from flowc.simulate import Arm, MakeArm, Reply, SimulateParams, sampling, simulate
 from flowc.teacher import ScriptedAgent
 from flowc.tools import call_for
 from flowc.tracker import Tracker
@@ -93,18 +93,17 @@ def called(name: str) -> Message:
     return Message(role="assistant", tool_calls=(ToolCall(name=name, arguments=arguments),))
 
 
-def played(tracker: Tracker, make: Callable[[], Arm], scenarios: Sequence[Scenario]) -> list[Transcript]:
+def played(tracker: Tracker, make: MakeArm, scenarios: Sequence[Scenario]) -> list[Transcript]:
     return asyncio.run(simulate(GRAPH, scenarios, "x", make, tracker, PARAMS))
 
 
 def one(tracker: Tracker, arm: Arm) -> Transcript:
     scenario = next(s for s in SCENARIOS if s.ending == "done")
-    return played(tracker, lambda: arm, [scenario])[0]
+    return played(tracker, lambda _: arm, [scenario])[0]
 
 
 def test_an_assistant_that_follows_the_graph_succeeds_in_every_scenario(table_tracker: Tracker) -> None:
-    arms = iter([Follower(GRAPH, s) for s in SCENARIOS])
-    transcripts = played(table_tracker, lambda: next(arms), SCENARIOS)
+    transcripts = played(table_tracker, lambda s: Follower(GRAPH, s), SCENARIOS)
     assert [t.scenario for t in transcripts] == [s.id for s in SCENARIOS]
     for scenario, transcript in zip(SCENARIOS, transcripts, strict=True):
         assert transcript.ended == Ended.TERMINAL
@@ -112,7 +111,7 @@ def test_an_assistant_that_follows_the_graph_succeeds_in_every_scenario(table_tr
 
 
 def test_transcripts_come_in_the_order_of_their_scenarios(table_tracker: Tracker) -> None:
-    transcripts = played(table_tracker, lambda: Reciting(said("A colleague will help you.")), SCENARIOS[::-1])
+    transcripts = played(table_tracker, lambda _: Reciting(said("A colleague will help you.")), SCENARIOS[::-1])
     assert [t.scenario for t in transcripts] == [s.id for s in SCENARIOS]
     assert {t.arm for t in transcripts} == {"x"}
 
@@ -133,7 +132,9 @@ class Quoting:
 )  # fmt: skip
 def test_another_user_may_stop_or_go_wrong_itself(table_tracker: Tracker, label: str, why: Ended) -> None:
     user, arm = Quoting("Bye.", label), Reciting(said("Welcome! For which day?"))
-    transcript = asyncio.run(simulate(GRAPH, SCENARIOS[:1], "x", lambda: arm, table_tracker, PARAMS, lambda s: user))[0]
+    transcript = asyncio.run(simulate(GRAPH, SCENARIOS[:1], "x", lambda _: arm, table_tracker, PARAMS, lambda s: user))[
+        0
+    ]
     assert (transcript.ended, user.heard) == (why, [("Welcome! For which day?", "ask_day")])
     assert transcript.turns[-1] == Turn(message=Message(role="user", content="Bye."), labels=(label,))
 
@@ -154,7 +155,7 @@ def test_an_assistant_that_goes_on_and_on_reaches_the_turn_limit(table_tracker: 
     steps = [said("Welcome! For which day?"), said("How many guests?")]
     short = PARAMS.model_copy(update={"max_turns": 4})
     scenario = next(s for s in SCENARIOS if s.ending == "done")
-    cut = asyncio.run(simulate(GRAPH, [scenario], "x", lambda: Reciting(*(steps * 4)), table_tracker, short))[0]
+    cut = asyncio.run(simulate(GRAPH, [scenario], "x", lambda _: Reciting(*(steps * 4)), table_tracker, short))[0]
     assert cut.ended == Ended.TURN_LIMIT
     assert sum(t.message.role == "assistant" for t in cut.turns) == 4
 
@@ -203,7 +204,7 @@ def test_a_server_that_is_gone_is_one_error(table_tracker: Tracker) -> None:
                 GRAPH,
                 SCENARIOS[:4],
                 "x",
-                lambda: Failing(UserError("the server does not answer")),
+                lambda _: Failing(UserError("the server does not answer")),
                 table_tracker,
                 params,
             )
@@ -228,7 +229,7 @@ def test_no_more_conversations_run_at_once_than_allowed(table_tracker: Tracker) 
             return Reply(said("A colleague will help you."), ())
 
     params = PARAMS.model_copy(update={"concurrency": 3})
-    asyncio.run(simulate(GRAPH, SCENARIOS[:12], "x", Slow, table_tracker, params))
+    asyncio.run(simulate(GRAPH, SCENARIOS[:12], "x", lambda _: Slow(), table_tracker, params))
     assert max(most) == 3
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from pydantic import Field
+
 from flowc.deviations import KINDS, OTHER
 from flowc.given_away import given_away
 from flowc.graph import Graph, terminals
@@ -50,6 +52,8 @@ class Judgement(Record):
     opening is nobody's, for nothing led to it."""
     values: dict[str, Counts]
     """Values that the assistant stated or left out, by slot; an invented one counts for a slot of its kind."""
+    repeat: int = Field(default=0, ge=0, exclude_if=lambda repeat: repeat == 0)
+    """The transcript's."""
 
 
 class _Replay:
@@ -203,7 +207,15 @@ def judge(graph: Graph, scenario: Scenario, transcript: Transcript) -> Judgement
     """
     if transcript.ended == Ended.USER_ERROR:
         unknown = dict.fromkeys(CRITERIA)
-        return Judgement(scenario=scenario.id, arm=transcript.arm, scores=unknown, faults=(), decisions={}, values={})
+        return Judgement(
+            scenario=scenario.id,
+            arm=transcript.arm,
+            scores=unknown,
+            faults=(),
+            decisions={},
+            values={},
+            repeat=transcript.repeat,
+        )
     replay = _Replay(graph, scenario)
     called: list[str] = []
     for index, turn in enumerate(transcript.turns):
@@ -235,6 +247,7 @@ def judge(graph: Graph, scenario: Scenario, transcript: Transcript) -> Judgement
         faults=tuple(replay.faults),
         decisions=_counts(replay.decisions),
         values=_counts([(s.slot, not s.wrong) for s in stated.stated if s.slot]),
+        repeat=transcript.repeat,
     )
 
 

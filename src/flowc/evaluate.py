@@ -19,6 +19,7 @@ from flowc.graph import Graph
 from flowc.prefix import growth
 from flowc.ratings import HUMAN, RatingFile, match, means, summary
 from flowc.records import Record, UserError
+from flowc.repeats import again
 from flowc.scenarios import Scenario, kinds
 from flowc.tracker import Tracker, measure
 from flowc.transcripts import Ended, Transcript
@@ -57,7 +58,7 @@ def evaluate(
 ) -> Evaluation:
     """Judge all transcripts, by arm; people's `ratings` of them stand beside the judge's scores.
 
-    Raises UserError when an arm's transcripts are not of these scenarios, each played equally often.
+    Raises UserError when an arm's transcripts are not of these scenarios, each with the same repeats.
     """
     by_id = {s.id: s for s in scenarios}
     judgements: list[Judgement] = []
@@ -65,8 +66,9 @@ def evaluate(
     examples: dict[str, Any] = {}
     scored: dict[str, dict[str, dict[str, float]]] = {}
     for arm, played in sorted(transcripts.items()):
-        times = Counter(t.scenario for t in played)
-        if set(times) != set(by_id) or len(set(times.values())) > 1:
+        found = sorted((t.scenario, t.repeat) for t in played)
+        repeats = 1 + max((repeat for _, repeat in found), default=0)
+        if found != [(scenario, repeat) for scenario in sorted(by_id) for repeat in range(repeats)]:
             raise UserError(f"the transcripts of arm {arm!r} are not of the present scenarios; run `dvc repro`")
         judged = [judge(graph, by_id[t.scenario], t) for t in played]
         judgements += judged
@@ -241,7 +243,7 @@ def _example(by_id: Mapping[str, Scenario], pair: tuple[Transcript, Judgement] |
     if pair is None:
         return None
     transcript, judgement = pair
-    scenario = by_id[transcript.scenario]
+    scenario = again(by_id[transcript.scenario], transcript.repeat)
     return {
         "scenario": scenario.id,
         "split": scenario.split,

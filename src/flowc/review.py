@@ -43,7 +43,7 @@ def screens(
         return rng.sample(chosen, k=len(chosen))
     if len(transcripts) != 2:
         raise UserError(f"side by side takes two arms, not {len(transcripts)}: name them with --arms")
-    by_scenario = [{t.scenario: t for t in played} for _, played in sorted(transcripts.items())]
+    by_scenario = [{t.scenario: t for t in played if not t.repeat} for _, played in sorted(transcripts.items())]
     shared = sorted(by_scenario[0].keys() & by_scenario[1].keys())
     chosen_ids = rng.sample(shared, k=min(count, len(shared)))
     return [rng.sample([arm[s] for arm in by_scenario], k=2) for s in chosen_ids]

@@ -53,6 +53,8 @@ class Scenario(Record):
     ending: str
     script: tuple[Step, ...]
     results: dict[str, tuple[Result, ...]]
+    repeat: int = Field(default=0, ge=0, exclude_if=lambda repeat: repeat == 0)
+    """How often this scenario has been played before; left out of the JSON where it has not."""
 
     @property
     def bank(self) -> Bank:

@@ -91,7 +91,7 @@ def arms_table(scores: Json, names: Sequence[str], judged: bool = False) -> str:
         one = arm(scores, name)
         n = number(one, "n")
         cells = [cell(rate(one.get(c)), None if n is None else int(n), judged) for c in names]
-        rows.append([name, NOT_MEASURED if n is None else f"{n:.0f}", *cells])
+        rows.append([name, NOT_MEASURED if n is None else _played(one, n), *cells])
     if any("—" in c or "unscored" in c for row in rows for c in row):
         notes.append("—, unscored: verdicts that could not be had. They are counted and never taken as zero")
     if any(_is_point(rate(arm(scores, name).get(c))) for name in _run(scores) for c in names):
@@ -101,6 +101,12 @@ def arms_table(scores: Json, names: Sequence[str], judged: bool = False) -> str:
         )
     listed = "".join(f"\n- {note}" for note in notes)
     return table(["arm", "n", *(_title(c) for c in names)], rows) + (f"\n{listed}" if notes else "")
+
+
+def _played(one: Json, n: float) -> str:
+    """Count an arm's conversations, and the scenarios where each was played several times."""
+    times = number(one, "repeats") or 1
+    return f"{n:.0f}" if times == 1 else f"{n:.0f} ({n / times:.0f} scenarios, {times:.0f} times)"
 
 
 def split_table(scores: Json) -> str:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from flowc.client import Completion, ContextOverflow, Sampling
 from flowc.graph import Graph
 from flowc.records import Message, Record
+from flowc.repeats import repeated
 from flowc.scenarios import Scenario
 from flowc.tools import execute
 from flowc.tracker import Tracker
@@ -37,11 +38,15 @@ class SimulateParams(Record):
     """Assistant messages after which a conversation is stopped."""
     concurrency: int = Field(ge=1)
     """Conversations at once."""
+    repeats: int = Field(default=1, ge=1)
+    """Conversations on each scenario, each with words of its user's own; the arms that are not compiled have one."""
 
 
-def sampling(params: SimulateParams, seed: int) -> Sampling:
-    """Give the one sampling setting of all arms."""
-    return Sampling(temperature=params.temperature, top_p=params.top_p, max_tokens=params.max_tokens, seed=seed)
+def sampling(params: SimulateParams, seed: int, repeat: int = 0) -> Sampling:
+    """Give the one sampling setting of all arms; each repeat draws otherwise, where the temperature is not 0."""
+    return Sampling(
+        temperature=params.temperature, top_p=params.top_p, max_tokens=params.max_tokens, seed=seed + repeat
+    )
 
 
 class Reply(NamedTuple):
@@ -58,7 +63,7 @@ class Arm(Protocol):
         """Give the next message; `history` begins without a system prompt."""
 
 
-MakeArm = Callable[[], Arm]
+MakeArm = Callable[[Scenario], Arm]
 
 
 class User(Protocol):
@@ -93,24 +98,25 @@ async def simulate(
     params: SimulateParams,
     make_user: MakeUser | None = None,
 ) -> list[Transcript]:
-    """Play every scenario once; transcripts come in the order of their scenarios' ids.
+    """Play every scenario as often as `params.repeats` says; transcripts come by their scenarios' ids and repeats.
 
     Without `make_user` the scripted user plays it. Raises what an arm or a user raises, as it is: UserError when a
     server is gone.
     """
     gate = asyncio.Semaphore(params.concurrency)
-    with tqdm(total=len(scenarios), desc=f"{name}: conversations", unit="conv") as bar:
+    planned = repeated(scenarios, params.repeats)
+    with tqdm(total=len(planned), desc=f"{name}: conversations", unit="conv") as bar:
 
         async def one(scenario: Scenario) -> Transcript:
             async with gate:
                 user = make_user(scenario) if make_user else None
-                transcript = await converse(graph, scenario, name, make_arm(), tracker, params.max_turns, user)
+                transcript = await converse(graph, scenario, name, make_arm(scenario), tracker, params.max_turns, user)
             bar.update()
             return transcript
 
         try:
             async with asyncio.TaskGroup() as group:
-                running = [group.create_task(one(s)) for s in sorted(scenarios, key=lambda s: s.id)]
+                running = [group.create_task(one(s)) for s in planned]
         except ExceptionGroup as failed:  # one killed server fails all conversations alike: one error says it
             raise failed.exceptions[0] from failed
     return [t.result() for t in running]
@@ -134,7 +140,9 @@ async def converse(
     confused = in_a_row = 0
 
     def end(why: Ended) -> Transcript:
-        return Transcript(scenario=scenario.id, arm=name, ended=why, turns=tuple(turns), tokens=tokens)
+        return Transcript(
+            scenario=scenario.id, arm=name, ended=why, turns=tuple(turns), tokens=tokens, repeat=scenario.repeat
+        )
 
     for _ in range(max_turns):
         try:

@@ -60,3 +60,5 @@ class Transcript(Record):
     ended: Ended
     turns: tuple[Turn, ...]
     tokens: Tokens
+    repeat: int = Field(default=0, ge=0, exclude_if=lambda repeat: repeat == 0)
+    """How often this scenario was played before; left out of the JSON where it was not."""
