@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from flowc.briefs import Brief, Prompts, briefs, is_spoken, read_prompts
+from flowc.briefs import Brief, Prompts, briefs, is_spoken, read_prompts, system_prompt
 from flowc.filling import STRAYS, Deviations
 from flowc.graph import Graph
+from flowc.languages import NAMES
 from flowc.parse import parse_procedure
 from flowc.records import UserError
 from flowc.sampling import sample
@@ -62,6 +63,22 @@ def test_a_look_up_is_told_before_the_line_behind_it(table: Graph, prompts: Prom
     assert found.before.splitlines()[-1].startswith("(The assistant looks something up with find_table(")
     assert values["place"] in found.before
     assert set(values.values()) == set(found.values)
+
+
+@pytest.mark.parametrize(
+    ("code", "written"),
+    [("en", "English"), ("de", "German"), ("fi", "the language whose ISO 639-1 code is 'fi'")],
+)
+def test_a_teacher_is_told_to_write_in_the_procedures_language(
+    code: str, written: str, table: Graph, prompts: Prompts
+) -> None:
+    graph = table.model_copy(update={"language": code})
+    for text in (prompts.conversation, prompts.turn):
+        assert f"Everything is written in {written}." in system_prompt(text, graph, prompts)
+
+
+def test_every_language_that_the_gate_knows_has_its_name_in_the_prompts(prompts: Prompts) -> None:
+    assert prompts.briefs["languages"].items() >= NAMES.items()
 
 
 def test_a_folder_without_prompts_is_named() -> None:

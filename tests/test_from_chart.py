@@ -400,3 +400,23 @@ def test_an_escape_to_a_tool_is_heard_before_the_tool_is_called() -> None:
     assert graph.interrupts["bill"].to == "heard_bill"
     assert graph.nodes["heard_bill"].edges[0].to == "look_up_the_policy"
     assert_playable(graph)
+
+
+def test_a_chart_in_another_language_is_refused_where_that_shows() -> None:
+    german = """flowchart TD
+  A[Kundennummer erfragen] --> B{Ist die Nummer gültig?}
+  B -- ja --> C[Den Schaden aufnehmen]
+  B -- nein --> D[An eine Kollegin übergeben]
+"""
+    with pytest.raises(UserError) as raised:
+        graph_of(read_mermaid(german, "schaden.mmd", "schaden"), "schaden.mmd")
+    assert str(raised.value) == (
+        "schaden.mmd:3: the chart is in German, and a chart's users and assistant are given English phrases; translate "
+        "its labels, or write the procedure with phrases of its own (docs/procedure.md)"
+    )
+
+
+def test_boxes_called_by_a_letter_are_in_no_language() -> None:
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    chain = "\n".join(f"  {a} --> {b}" for a, b in pairwise(letters))
+    assert len(mermaid(chain).nodes) > len(letters)

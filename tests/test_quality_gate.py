@@ -10,7 +10,6 @@ import pytest
 
 from flowc.branches import branches
 from flowc.graph import Graph
-from flowc.languages import foreign
 from flowc.quality_gate import Curated, Gate, curate, gate_metrics
 from flowc.records import Conversation, Message, ToolCall
 from flowc.sampling import sample
@@ -200,25 +199,6 @@ def test_drops_are_counted_with_samples(table: Graph, scenario: Scenario, writte
     assert told["near_duplicate_share"] == 0.6667
     assert [s["conversation"] for s in told["samples"]] == [scenario.id, "t1", "t2", "t3"]
     assert told["samples"][0]["text"].endswith("{day}")
-
-
-@pytest.mark.parametrize(
-    ("text", "language", "found"),
-    [
-        ("Where would you like to go, and when?", "en", None),
-        ("We fly from Los Angeles to La Paz.", "en", None),
-        ("Wohin möchten Sie reisen, und wann?", "en", "German"),
-        ("Wohin möchten Sie reisen, und wann?", "de", None),
-        ("¿Dónde quiere ir usted, y cuándo?", "en", "Spanish"),
-        ("Je voudrais aller avec vous dans le sud, merci.", "en", "French"),
-        ("Vorrei il biglietto, grazie, quanto costa?", "de", "Italian"),
-        ("Куда вы хотите поехать?", "en", "another script"),
-        ("Rome", "en", None),
-        ("What would you like?", "la", None),
-    ],
-)
-def test_a_foreign_language_is_named(text: str, language: str, found: str | None) -> None:
-    assert foreign(text, language) == found
 
 
 def test_two_hundred_conversations_are_written_and_checked_in_a_second(travel: Graph) -> None:

@@ -59,8 +59,9 @@ def read_prompts(folder: Path) -> Prompts:
 
 
 def system_prompt(text: str, graph: Graph, prompts: Prompts) -> str:
-    """Fill a system prompt in."""
-    language = prompts.briefs["languages"].get(graph.language, graph.language)
+    """Fill a system prompt in; a language that the prompts have no name for is called by its code."""
+    named = prompts.briefs["languages"]
+    language = named.get(graph.language, f"the language whose ISO 639-1 code is {graph.language!r}")
     return text.format(title=graph.title, language=language)
 
 

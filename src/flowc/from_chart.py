@@ -1,6 +1,7 @@
 """Make a canonical Graph of a Chart: boxes speak their labels, arrows are answers, phrases are built in.
 
-Every chart can be left at any moment: for a person, to cancel, or with something beside the point.
+Every chart can be left at any moment: for a person, to cancel, or with something beside the point. The phrases are
+English, so a chart in another language is refused.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ from flowc.built_in_phrases import (
     VALUES,
     kind_of,
 )
-from flowc.chart import Arrow, Box, Chart
-from flowc.chart_flow import Flow, failing, flow_of, loops, said
+from flowc.chart import Arrow, Box, Chart, Escape
+from flowc.chart_flow import Fail, Flow, failing, flow_of, loops, said
 from flowc.chart_words import answer, identifier, is_only_end, sentence, small, speech, terminal_of
 from flowc.checks import known_slots
 from flowc.graph import Change, Edge, Graph, Interrupt, Node, Slot, Terminal, Tool, split_bank
+from flowc.languages import foreign
 from flowc.parse import Draft, check_shape, sound
 from flowc.records import UserError
 from flowc.yaml_lines import Loc, Source
@@ -63,6 +65,7 @@ def draft_of(chart: Chart, file: str) -> Draft:
     has none.
     """
     fail = failing(file)
+    _refuse_other_languages(chart, fail)
     flow = flow_of(chart, fail)
     names: dict[str, str] = {}
     for box_id, box in flow.boxes.items():
@@ -97,6 +100,16 @@ def draft_of(chart: Chart, file: str) -> Draft:
 
     check_shape(graph, fail_at)
     return draft
+
+
+def _refuse_other_languages(chart: Chart, fail: Fail) -> None:
+    """Refuse a chart in another language than that of the phrases which are built in."""
+    drawn: list[Box | Arrow | Escape] = [*chart.boxes.values(), *chart.arrows, *chart.escapes]
+    words = [" ".join(w for w in d.label.split() if len(w) > 1) for d in drawn]  # a box may be called A
+    if found := foreign(words, "en"):
+        fail(drawn[found.message].line,
+             f"the chart is in {found.language}, and a chart's users and assistant are given English phrases; "
+             "translate its labels, or write the procedure with phrases of its own (docs/procedure.md)")  # fmt: skip
 
 
 def _lines(flow: Flow, names: Mapping[str, str], slots: _Slots) -> dict[Loc, int]:

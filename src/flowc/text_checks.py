@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from flowc.graph import PLACEHOLDER, Graph
+from flowc.graph import PLACEHOLDER, Graph, Slot
 from flowc.languages import NAMES, foreign
 from flowc.records import Message, Record
 from flowc.tracker import own_words
@@ -48,7 +48,7 @@ class Reason(StrEnum):
     LENGTH = "length"
     """A message is empty, or one or all are too long."""
     LANGUAGE = "language"
-    """A message is not in the procedure's language."""
+    """The user or the assistant does not keep to the procedure's language."""
     NEAR_DUPLICATE = "near_duplicate"
     """It nearly repeats another one."""
 
@@ -73,6 +73,7 @@ class TextChecks:
 
     def __init__(self, graph: Graph, lengths: Lengths) -> None:
         self._language, self._lengths = graph.language, lengths
+        self._names = frozenset(_plain(" ".join(v for s in graph.slots.values() for v in _pool(s))).split())
         self._own = PLACEHOLDER.sub("", f"{own_words(graph)}\n{_heard(graph)}").casefold()
         own = _plain(self._own)
         names = {*graph.nodes, *graph.tools, *graph.slots, *graph.interrupts, *graph.knowledge}
@@ -88,6 +89,7 @@ class TextChecks:
         `messages` starts with the system prompt, which is not looked at.
         """
         yield from _turns(messages)
+        strange = self._strange(messages)
         words = 0
         for index, message in enumerate(messages[1:], 1):
             if message.role == "tool" or message.tool_calls:
@@ -97,6 +99,8 @@ class TextChecks:
                 self._found[key] = self._look(message)
             if found := self._found[key]:
                 yield Flaw(found[0], index, found[1])
+            elif index in strange:
+                yield Flaw(Reason.LANGUAGE, index, f"{strange[index]} where {NAMES[self._language]} is spoken")
             words += len(message.content.split())
         if words > self._lengths.conversation:
             yield Flaw(Reason.LENGTH, len(messages) - 1, f"{words} words in all")
@@ -118,9 +122,16 @@ class TextChecks:
         plain = _plain(text)
         if secret := next((s for s in self._secret if s in plain), None):
             return Reason.LEAK, f"words of the procedure: {secret!r}"
-        if language := foreign(text, self._language):
-            return Reason.LANGUAGE, f"{language} where {NAMES[self._language]} is spoken"
         return None
+
+    def _strange(self, messages: Sequence[Message]) -> dict[int, str]:
+        """The messages at which it is plain that the user or the assistant writes another language, and which."""
+        out = {}
+        for role in ("user", "assistant"):
+            places = [i for i, m in enumerate(messages[1:], 1) if m.role == role and m.content]
+            if found := foreign([messages[i].content for i in places], self._language, self._names):
+                out[places[found.message]] = found.language
+        return out
 
 
 def _turns(messages: Sequence[Message]) -> Iterator[Flaw]:
@@ -143,6 +154,10 @@ def _turns(messages: Sequence[Message]) -> Iterator[Flaw]:
 
 def _plain(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.casefold()))
+
+
+def _pool(slot: Slot) -> tuple[str, ...]:
+    return (*slot.values, *(v for values in slot.join for v in values))
 
 
 def _heard(graph: Graph) -> str:
