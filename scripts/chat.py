@@ -1,19 +1,21 @@
-"""Talk to a compiled model in the terminal. Its function calls are answered as in one of the scenarios."""
+"""Talk to a compiled model in the terminal. Its function calls end as in one of the scenarios, with fitting values."""
 
 import argparse
 import asyncio
 from collections import Counter
 from pathlib import Path
+from random import Random
 
 from flowc.arms import Prompted, one_line
 from flowc.client import connect
 from flowc.graph import Graph
 from flowc.params import load, load_value
-from flowc.records import Message, read_jsonl, read_record, run_stage
+from flowc.records import Message, ToolCall, read_jsonl, read_record, run_stage
 from flowc.scenarios import Scenario
 from flowc.server import ServeParams, serve
 from flowc.simulate import SimulateParams, sampling
-from flowc.tools import execute, schemas
+from flowc.slots import draw
+from flowc.tools import execute, result_text, schemas
 
 
 def main() -> None:
@@ -37,12 +39,13 @@ def talk(assistant: Prompted, graph: Graph, scenario: Scenario) -> None:
     """Alternate between the model and the person until the person has nothing more to say."""
     history: list[Message] = []
     calls: Counter[str] = Counter()
+    rng = Random()
     with asyncio.Runner() as loop:
         while True:
             message = loop.run(assistant.reply(history)).message
             history.append(message)
             for call in message.tool_calls:
-                result = execute(graph, scenario, call, calls).content
+                result = answer(graph, scenario, call, calls, rng)
                 print(f"  [{call.name} {call.arguments} -> {result}]")
                 history.append(Message(role="tool", content=result))
             if message.tool_calls:
@@ -55,6 +58,23 @@ def talk(assistant: Prompted, graph: Graph, scenario: Scenario) -> None:
             if not said:
                 return
             history.append(Message(role="user", content=said))
+
+
+def answer(graph: Graph, scenario: Scenario, call: ToolCall, calls: Counter[str], rng: Random) -> str:
+    """Answer a call with the outcome that the scenario plans and values drawn for what the call says.
+
+    The scenario's own would not fit: an offer could cost more than the budget that the person named.
+    """
+    result = execute(graph, scenario, call, calls)
+    if result.outcome is None:
+        return result.content
+    known = {slot: call.arguments[argument] for argument, slot in graph.tools[call.name].arguments.items()}
+    try:
+        for slot in graph.tools[call.name].outcomes[result.outcome]:
+            known[slot] = draw(graph, slot, rng, "held_out", known)
+    except ValueError:  # a budget without a number, say
+        return result.content
+    return result_text(result.outcome, {slot: known[slot] for slot in result.values})
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ hold, is that step, and the node tracker reads all others. So conversations in t
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from flowc.records import Conversation, Message
 from flowc.scenarios import Result, Scenario, Step
 from flowc.stated import contains
 from flowc.text_checks import Flaw, Reason
+from flowc.tools import result_text
 from flowc.tracker import Tracker
 from flowc.transcripts import Ended, Tokens, Transcript, Turn
 
@@ -80,7 +80,7 @@ class PathChecks:
                         yield Flaw(Reason.ROLES, index, f"the user says what the assistant says at {tracked.node}")
             else:
                 result = cursor.result(written.messages[index - 1])
-                if result is None or message.content != _returned(result):
+                if result is None or message.content != result_text(result.outcome, result.values):
                     yield Flaw(Reason.TOOLS, index, f"{message.content!r} is not what the function returns")
                     return
                 labels, gives = (f"outcome:{result.outcome}",), result.values
@@ -166,10 +166,6 @@ def _restructures(step: Step) -> bool:
 
 def _volunteered(step: Step) -> tuple[str, ...]:
     return tuple(f"volunteer:{slot}" for slot in sorted(step.volunteers))
-
-
-def _returned(result: Result) -> str:
-    return json.dumps({"status": result.outcome, **dict(sorted(result.values.items()))}, ensure_ascii=False)
 
 
 def _filled(phrase: str, values: Mapping[str, str]) -> str:

@@ -64,8 +64,12 @@ def execute(graph: Graph, scenario: Scenario, call: ToolCall, calls: Counter[str
     result = planned[min(calls[call.name], len(planned) - 1)]
     calls[call.name] += 1
     node = next(n for n, x in sorted(graph.nodes.items()) if x.calls == call.name)
-    content = json.dumps({"status": result.outcome, **dict(sorted(result.values.items()))}, ensure_ascii=False)
-    return ToolResult(content, node, result.outcome, result.values)
+    return ToolResult(result_text(result.outcome, result.values), node, result.outcome, result.values)
+
+
+def result_text(outcome: str, values: Mapping[str, str]) -> str:
+    """Write a result as the model reads it."""
+    return json.dumps({"status": outcome, **dict(sorted(values.items()))}, ensure_ascii=False)
 
 
 def _error(message: str) -> ToolResult:
