@@ -12,6 +12,7 @@ from flowc.data_card import data_card
 from flowc.generate import GenerateParams, generate
 from flowc.graph import Graph
 from flowc.overrides import for_procedure
+from flowc.own_transcripts import own_transcripts
 from flowc.params import load, load_value
 from flowc.records import UserError, read_record, run_stage, stage_parser, write_json, write_jsonl
 from flowc.spend import PricesParams
@@ -21,18 +22,19 @@ def main() -> Path | None:
     """Read the graph, generate, write conversations with their card, scenarios and coverage."""
     parser = stage_parser(__doc__)
     parser.add_argument("graph", type=Path, help="the procedure's graph, JSON")
+    parser.add_argument("--own", type=Path, required=True, help="folder of own transcripts, <procedure>.jsonl")
     parser.add_argument("--prompts", type=Path, required=True, help="folder of the teachers' prompts, by version")
     parser.add_argument("--out", type=Path, required=True, help="folder for train.jsonl, eval.jsonl and their card")
     parser.add_argument("--scenarios", type=Path, required=True, help="the scenarios to write, JSONL")
     parser.add_argument("--metrics", type=Path, required=True, help="the coverage report to write, JSON")
     args = parser.parse_args()
     graph = read_record(args.graph, Graph)
-    shared, sources = load("generate", GenerateParams), load_value("sources", dict)
-    params = for_procedure(shared, "generate", sources, graph.procedure)
-    seed = load_value("seed", int)
+    seed, sources = load_value("seed", int), load_value("sources", dict)
+    params = for_procedure(load("generate", GenerateParams), "generate", sources, graph.procedure)
+    own = own_transcripts(args.own, params.own, graph, params.gate, sources)
     try:
         if params.teacher == "scripted" or params.llm is None:
-            made = generate(graph, params, seed)
+            made = generate(graph, params, seed, own=own)
         else:
             from flowc.llm_teacher import LlmTeacher  # loads the SDKs, which the scripted teacher does not need
             from flowc.providers import access_from
@@ -42,7 +44,7 @@ def main() -> Path | None:
             prices = load("prices", PricesParams)
             teacher = LlmTeacher(graph, params.teacher, params.llm, prices, prompts, params.variety, side)
             access = access_from(params.teacher, os.environ)
-            made = generate(graph, params, seed, lambda families: teacher.write(families, access))
+            made = generate(graph, params, seed, lambda families: teacher.write(families, access), own)
             made.metrics["teacher"] = teacher.report
     except ValueError as e:
         raise e if isinstance(e, UserError) else UserError(f"{args.graph}: {e}") from e
@@ -50,8 +52,7 @@ def main() -> Path | None:
     write_jsonl(args.out / "eval.jsonl", made.eval)
     write_jsonl(args.scenarios, made.scenarios)
     write_json(args.metrics, made.metrics)
-    card = data_card(graph, params.teacher, params, seed, made.metrics)
-    (args.out / "README.md").write_text(card, encoding="utf-8")
+    (args.out / "README.md").write_text(data_card(graph, params.teacher, params, seed, made.metrics), encoding="utf-8")
     return args.timing
 
 

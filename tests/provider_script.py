@@ -230,6 +230,8 @@ class _Answer(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers["content-length"]))
+        with self.server.lock:
+            self.server.headers.append(dict(self.headers))
         if self.path == "/v1/files":
             lines = [json.loads(line) for line in raw.decode().splitlines() if line.startswith('{"custom_id"')]
             id = f"file-{len(self.server.files) + 1}"
@@ -250,7 +252,6 @@ class _Answer(BaseHTTPRequestHandler):
             number = self.server.calls
             self.server.calls += 1
             self.server.asked.append(body)
-            self.server.headers.append(dict(self.headers))
         wrong = self.server.spoil(number)
         if wrong:
             with self.server.lock:

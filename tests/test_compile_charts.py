@@ -73,7 +73,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
             stage("parse", f"data/procedures/{file}", "--out", graph)
             scenarios, metrics = f"data/scenarios/{name}.jsonl", f"reports/generation/{name}.json"
             written = ("--out", made, "--scenarios", scenarios, "--metrics", metrics)
-            stage("generate", graph, "--prompts", str(ROOT / "src" / "flowc" / "prompts"), *written)
+            stage("generate", graph, "--own", "none", "--prompts", str(ROOT / "src" / "flowc" / "prompts"), *written)
             stage("tokenize", made, "models/base/tiny", "--out", f"data/tokens/{name}")
         name = TECH_SUPPORT
         inputs = (f"data/tokens/{name}", "models/base/tiny", f"data/graphs/{name}.json")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from flowc.data_card import data_card
 from flowc.filling import Deviations
 from flowc.generate import Generated, GenerateParams, generate
 from flowc.graph import Graph, edges, is_held_out, part
@@ -170,6 +171,8 @@ def test_the_stage_writes_what_generate_gives(
     arguments = [
         "generate",
         "table.json",
+        "--own",
+        "none",
         "--prompts",
         "prompts",
         "--out",
@@ -184,3 +187,5 @@ def test_the_stage_writes_what_generate_gives(
     assert read_jsonl(tmp_path / "out" / "train.jsonl", Conversation) == made.train
     assert read_jsonl(tmp_path / "out" / "eval.jsonl", Conversation) == made.eval
     assert read_jsonl(tmp_path / "s.jsonl", Scenario) == made.scenarios
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert card == data_card(table, "scripted", PARAMS, 0, made.metrics)

@@ -313,29 +313,51 @@ def test_scripted_conversations_come_at_two_hundred_a_second(travel: Graph) -> N
     assert len(made.train) / (time.process_time() - start) > 200
 
 
-def run_in(folder: Path, graph: Graph, server: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+def run_in(
+    folder: Path,
+    graph: Graph,
+    server: Provider,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str = "openai",
+    mode: str = "conversation",
+) -> None:
     """Run the stage in a folder, as DVC would."""
     write_json(folder / "table.json", graph.model_dump(mode="json"))
-    section = PARAMS.model_dump() | {"train": 3}
+    section = PARAMS.model_dump() | {"train": 3, "teacher": name, "llm": LLM.model_dump() | {"mode": mode}}
     write_json(folder / "params.yaml", {"seed": 0, "generate": section, "sources": {}, "prices": {"models": {}}})
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
-    arguments = ["table.json", "--prompts", str(PROMPTS), "--out", "out", "--scenarios", "s.jsonl"]
+    monkeypatch.setenv(f"{name.upper()}_API_KEY", KEY)
+    monkeypatch.setenv(f"{name.upper()}_BASE_URL", access(server, name).url or "")
+    arguments = ["table.json", "--own", "none", "--prompts", str(PROMPTS), "--out", "out", "--scenarios", "s.jsonl"]
     monkeypatch.setattr(sys, "argv", ["generate", *arguments, "--metrics", "m.json"])
     run_stage(main)
 
 
+@pytest.mark.parametrize("mode", ["conversation", "batch"])
+@pytest.mark.parametrize("name", ["anthropic", "openai"])
 def test_no_file_that_the_stage_writes_has_the_key_in_it(
-    table: Graph, server: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    table: Graph,
+    server: Provider,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    mode: str,
 ) -> None:
     line = provider_script._line
     monkeypatch.setattr(provider_script, "_line", lambda task: f"{line(task)} {KEY}")  # a server that echoes it
     monkeypatch.delenv("DVC_ROOT", raising=False)
-    run_in(tmp_path, table, server, monkeypatch)
+    run_in(tmp_path, table, server, monkeypatch, name, mode)
     assert any(KEY in v for headers in server.headers for v in headers.values())
     written = [f for f in tmp_path.rglob("*") if f.is_file()]
-    assert {f.name for f in written} >= {"responses.sqlite", "train.jsonl", "eval.jsonl", "s.jsonl", "m.json"}
+    assert {f.name for f in written} >= {
+        "responses.sqlite",
+        "train.jsonl",
+        "eval.jsonl",
+        "README.md",
+        "s.jsonl",
+        "m.json",
+    }
     assert [f for f in written if KEY.encode() in f.read_bytes()] == []
     assert "[key]" in read_jsonl(tmp_path / "out" / "train.jsonl", Conversation)[0].messages[1].content
     assert KEY not in "".join(capsys.readouterr())

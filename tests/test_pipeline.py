@@ -134,6 +134,7 @@ def test_the_pipeline_names_nothing_but_what_conf_lists_or_the_base_gives() -> N
         "item.file",
         "item.procedure",
         "item.arm",
+        "generate.own",
     }
     assert [p for p in composed()["procedures"] if p in text] == []
 

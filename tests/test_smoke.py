@@ -108,7 +108,7 @@ def test_a_second_run_runs_nothing(smoke: Smoke) -> None:
 
 def test_parse_generate_and_tokenize_give_the_same_bytes_again(smoke: Smoke) -> None:
     graph, data = f"data/graphs/{P}.json", f"data/conversations/{P}"
-    prompts = ("--prompts", "src/flowc/prompts")
+    prompts = ("--own", "data/own/none", "--prompts", "src/flowc/prompts")
     parts = (
         *prompts,
         "--scenarios",

@@ -23,6 +23,7 @@ WRITTEN = (
     "The wording is that of the model named above: what may be done with it is what its licence or its provider's "
     "terms allow. The procedure's own phrases are under the procedure's licence."
 )
+OWN = "Own transcripts stay their owner's."
 COVERED = {
     "nodes": "Nodes", "edges": "Edges", "edge_pairs": "Pairs of edges", "endings": "Endings",
     "interrupts": "Interrupts",
@@ -31,19 +32,26 @@ COVERED = {
 
 def data_card(graph: Graph, teacher: str, params: Record, seed: int, metrics: Mapping[str, Any]) -> str:
     """Write the card as Markdown. `metrics` are those of the generation; `params` are shown as they are."""
-    asked = metrics.get("teacher")
+    asked, own = metrics.get("teacher"), metrics.get("own")
     parts = [
         f"# Conversations of {text(graph.title)}",
         f"`train.jsonl` and `eval.jsonl` hold conversations about `{graph.procedure}`, one a line, to train a model "
-        "that follows it. Users and what they tell are invented.",
+        "that follows it. "
+        + (
+            "Own transcripts are real and masked; all else is invented."
+            if own
+            else "Users and what they tell are invented."
+        ),
         "## Made by",
         table(["", ""], _made(graph, teacher, seed, asked)),
         "## Counts and coverage",
         table(["", ""], _counts(metrics)),
         "## Dropped",
         _dropped(metrics.get("gate"), asked),
+        *(["## Own transcripts", table(["", ""], _own(own))] if own else []),
         "## Licence",
         WRITTEN if asked else SCRIPTED,
+        *([OWN] if own else []),
         "## Parameters",
         f"```json\n{_json(params)}\n```",
     ]
@@ -93,3 +101,11 @@ def _dropped(gate: Mapping[str, Any] | None, asked: Mapping[str, Any] | None) ->
         rows += [[f"dropped: {text(reason)}", f"{n:,}"] for reason, n in sorted(gate["dropped"].items()) if n]
         rows += [["near-duplicate rate", f"{gate['near_duplicate_share']:.2%}"]]
     return table(["", "Conversations"], rows)
+
+
+def _own(own: Mapping[str, Any]) -> list[list[str]]:
+    return [
+        ["trained on", f"{own['kept']:,}"],
+        *([f"dropped: {text(reason)}", f"{n:,}"] for reason, n in own["dropped"].items()),
+        *([f"masked: {text(kind)}", f"{n:,}"] for kind, n in own["masked"].items()),
+    ]

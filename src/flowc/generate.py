@@ -20,6 +20,7 @@ from flowc.deviations import interrupt_for
 from flowc.filling import STRAYS, Deviations
 from flowc.graph import Graph, edges, terminals
 from flowc.llm_params import LlmParams
+from flowc.own_transcripts import Own
 from flowc.quality_gate import Curated, Gate, curate, gate_metrics
 from flowc.records import Conversation, Record
 from flowc.sampling import edge_pairs, sample
@@ -50,11 +51,15 @@ class GenerateParams(Record):
     """Share of conversations with each kind of deviation."""
     gate: Gate | None = None
     """What a conversation has to be like to be kept; without it all are, as when a server of random words is tried."""
+    own: str = Field(default="none", pattern=r"^\w[\w.-]*$")
+    """Name of the folder of real conversations to train on as well; `none` has none."""
 
     @model_validator(mode="after")
     def _asked(self) -> Self:
         if (self.teacher == "scripted") == (self.llm is not None):
             raise ValueError("every teacher but `scripted` needs the section `llm`; choose one by generate=NAME")
+        if self.own != "none" and self.gate is None:
+            raise ValueError("own transcripts have to pass the section `gate`, which is missing")
         return self
 
 
@@ -102,10 +107,12 @@ def planned(graph: Graph, params: GenerateParams, seed: int) -> Planned:
     return Planned(families, eval_plans, sorted({s.id: s for s in tests}.values(), key=lambda s: s.id))
 
 
-def generate(graph: Graph, params: GenerateParams, seed: int, teacher: Teacher | None = None) -> Generated:
+def generate(
+    graph: Graph, params: GenerateParams, seed: int, teacher: Teacher | None = None, own: Own | None = None
+) -> Generated:
     """Generate everything for one procedure, in the words of a teacher or, without one, in scripted words.
 
-    The same arguments and, of a teacher, the same words give the same bytes.
+    Own transcripts are trained on too. The same arguments and, of a teacher, the same words give the same bytes.
     Raises ValueError when the procedure has too few paths or a pool too few values, when the gate would drop too much,
     or when nothing was written.
     """
@@ -122,9 +129,12 @@ def generate(graph: Graph, params: GenerateParams, seed: int, teacher: Teacher |
             f"the teacher wrote {len(train)} conversations to train on and {len(held_out)} to evaluate on; none can be "
             "missing: see its faults above"
         )
+    train = sorted([*train, *(own.kept if own else ())], key=lambda c: c.id)
     metrics = _metrics(graph, train, held_out, plan.scenarios)
     if params.gate:
         metrics["gate"] = gate_metrics(curated)
+    if own:
+        metrics["own"] = own.metrics
     return Generated(train, held_out, plan.scenarios, metrics)
 
 
