@@ -14,11 +14,13 @@ ARGS ?=
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help env params repro recompile compare dryrun study lint import show review test check chat serve
+.PHONY: help env params repro frontier recompile compare dryrun study lint import show review test check chat serve
 
 help:
 	@echo "make repro               everything: environment, params.yaml, pipeline, report"
 	@echo "make repro ARGS=...      the same with other params, for example ARGS='scale=smoke seed=1'"
+	@echo "make frontier            the arms with a provider's model, where its key is set (docs/frontier.md), then the rest:"
+	@echo "                           dvc repro --single-item --force frontier && dvc repro"
 	@echo "make recompile           what an edit made stale, compared with the model of BASE=origin/main; the gate's answer is"
 	@echo "                         OUT/gate.json, a page on it OUT/comment.md (docs/recompile.md):"
 	@echo "                           python -m scripts.recompile --base origin/main --out recompile"
@@ -77,6 +79,11 @@ repro: params
 	@sed -n '/<!-- headline -->/,/<!-- \/headline -->/{/<!--/!p;}' reports/report.md
 	@echo
 	@echo "The whole report: reports/report.md"
+
+# DVC does not see that a key has been set meanwhile.
+frontier: params
+	@$(BIN)/dvc repro --single-item --force frontier
+	@$(BIN)/dvc repro
 
 dryrun: $(STAMP)
 	@$(BIN)/python -m scripts.dry_run data/graphs/$(P).json src/flowc/prompts $(ARGS)

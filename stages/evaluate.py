@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from flowc.evaluate import EvaluateParams, evaluate
+from flowc.frontier import Sheet
 from flowc.graph import Graph
 from flowc.params import load, load_value
 from flowc.ratings import read_ratings
@@ -14,7 +15,7 @@ from flowc.transcripts import Transcript
 def main() -> Path | None:
     """Read transcripts, graph and scenarios; write judgements, scores and examples."""
     parser = stage_parser(__doc__)
-    parser.add_argument("transcripts", type=Path, help="folder with <arm>.jsonl")
+    parser.add_argument("transcripts", type=Path, help="folder with <arm>.jsonl and frontier.json")
     parser.add_argument("graph", type=Path, help="the procedure's graph, JSON")
     parser.add_argument("scenarios", type=Path, help="the scenarios, JSONL")
     parser.add_argument(
@@ -27,8 +28,11 @@ def main() -> Path | None:
     graph, scenarios = read_record(args.graph, Graph), read_jsonl(args.scenarios, Scenario)
     arms = ("compiled", *load_value("arms", list))  # not a glob: an arm taken out leaves its file behind
     transcripts = {arm: read_jsonl(args.transcripts / f"{arm}.jsonl", Transcript) for arm in arms}
+    frontier = read_record(args.transcripts / "frontier.json", Sheet).arms
+    played = [arm for arm, how in frontier.items() if not how.not_run]
+    transcripts |= {arm: read_jsonl(args.transcripts / f"{arm}.jsonl", Transcript) for arm in played}
     params, ratings = load("evaluate", EvaluateParams), read_ratings(args.ratings)
-    done = evaluate(graph, scenarios, transcripts, params, load_value("seed", int), ratings)
+    done = evaluate(graph, scenarios, transcripts, params, load_value("seed", int), ratings, frontier)
     write_jsonl(args.out, done.judgements)
     write_json(args.metrics, done.scores)
     write_json(args.examples, done.examples)

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from flowc.records import ToolCall
+
 KEY = "sk-planted-0123456789abcdef"
 INPUT, OUTPUT = 100, 50  # tokens that every answer reports
 
@@ -34,6 +36,7 @@ class Provider(ThreadingHTTPServer):
     def __init__(self, spoil: Spoil) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.spoil = spoil
+        self.answer: Callable[[dict[str, Any]], str | ToolCall] = text_for
         self.calls = 0
         self.asked: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
@@ -96,23 +99,28 @@ def _names(body: dict[str, Any]) -> list[str]:
     return list(wanted.get("schema", {}).get("required", []))
 
 
-def anthropic_message(body: dict[str, Any], text: str, stop: str = "end_turn") -> dict[str, Any]:
+def anthropic_message(body: dict[str, Any], text: str, stop: str = "end_turn", call: ToolCall | None = None) -> Any:
     """Give a Messages answer."""
+    called = [] if call is None else [{"type": "tool_use", "id": "toolu_1", "name": call.name, "input": call.arguments}]
     return {
         "id": "msg_1",
         "type": "message",
         "role": "assistant",
         "model": body["model"],
-        "content": [{"type": "text", "text": text}] if text else [],
-        "stop_reason": stop,
+        "content": [*([{"type": "text", "text": text}] if text else []), *called],
+        "stop_reason": "tool_use" if call else stop,
         "stop_sequence": None,
         "usage": {"input_tokens": INPUT, "output_tokens": OUTPUT},
     }
 
 
-def openai_completion(body: dict[str, Any], text: str, stop: str = "stop") -> dict[str, Any]:
+def openai_completion(body: dict[str, Any], text: str, stop: str = "stop", call: ToolCall | None = None) -> Any:
     """Give a Chat Completions answer."""
     refusal = text if stop == "refusal" else None
+    message: dict[str, Any] = {"role": "assistant", "content": None if refusal else text, "refusal": refusal}
+    if call:
+        function = {"name": call.name, "arguments": json.dumps(call.arguments)}
+        message |= {"content": None, "tool_calls": [{"id": "call_x", "type": "function", "function": function}]}
     return {
         "id": "chatcmpl-1",
         "object": "chat.completion",
@@ -121,9 +129,9 @@ def openai_completion(body: dict[str, Any], text: str, stop: str = "stop") -> di
         "choices": [
             {
                 "index": 0,
-                "finish_reason": "stop" if refusal else stop,
+                "finish_reason": "tool_calls" if call else "stop" if refusal else stop,
                 "logprobs": None,
-                "message": {"role": "assistant", "content": None if refusal else text, "refusal": refusal},
+                "message": message,
             }
         ],
         "usage": {"prompt_tokens": INPUT, "completion_tokens": OUTPUT, "total_tokens": INPUT + OUTPUT},
@@ -268,7 +276,8 @@ class _Answer(BaseHTTPRequestHandler):
                 int(wrong), json.dumps({"type": "error", "error": {"type": "error", "message": message}}).encode()
             )
         else:
-            text = text_for(body)
+            said = self.server.answer(body)
+            text, call = ("", said) if isinstance(said, ToolCall) else (said, None)
             stop = "end_turn" if anthropic else "stop"
             if wrong == "half":
                 text = text[: len(text) // 2] if _names(body) else ""
@@ -278,7 +287,7 @@ class _Answer(BaseHTTPRequestHandler):
                 text, stop = "I cannot write that.", "refusal"
             elif wrong == "empty":
                 text = ""
-            made = anthropic_message(body, text, stop) if anthropic else openai_completion(body, text, stop)
+            made = (anthropic_message if anthropic else openai_completion)(body, text, stop, call)
             self._send(200, json.dumps(made).encode())
             with self.server.lock:
                 self.server.answered[raw.decode()] += 1

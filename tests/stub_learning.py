@@ -26,7 +26,7 @@ from flowc.scenarios import Scenario
 from flowc.transcripts import Ended, Tokens, Transcript, Turn
 from tests.example import play
 
-REAL = ("parse", "generate", "evaluate", "report")
+REAL = ("parse", "generate", "frontier", "evaluate", "report")
 
 
 def base(args: argparse.Namespace) -> None:

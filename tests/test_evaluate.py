@@ -12,6 +12,7 @@ import pytest
 
 from flowc.conformance import CRITERIA
 from flowc.evaluate import EvaluateParams, Evaluation, evaluate, interval
+from flowc.frontier import ARMS as FRONTIER
 from flowc.records import UserError, run_stage, write_json, write_jsonl
 from flowc.scenarios import Scenario, kinds
 from flowc.transcripts import Ended, Tokens, Transcript
@@ -249,6 +250,11 @@ def test_the_stage_judges_compiled_and_the_arms_of_the_params(tmp_path: Path, mo
     write_jsonl(tmp_path / "scenarios.jsonl", SCENARIOS)
     for file, arm in (("compiled", "good"), ("floor", "half"), ("taken_out", "half")):
         write_jsonl(tmp_path / "transcripts" / f"{file}.jsonl", TRANSCRIPTS[arm])
+    how = {arm: {"provider": "openai", "model": "m", "not_run": "no key"} for arm in FRONTIER}
+    write_json(
+        tmp_path / "transcripts" / "frontier.json", {"arms": how | {FRONTIER[0]: how[FRONTIER[0]] | {"not_run": ""}}}
+    )
+    write_jsonl(tmp_path / "transcripts" / f"{FRONTIER[0]}.jsonl", TRANSCRIPTS["half"])
     write_json(tmp_path / "params.yaml", {"seed": 0, "arms": ["floor"], "evaluate": PARAMS.model_dump()})
     monkeypatch.chdir(tmp_path)
     arguments = (
@@ -256,8 +262,11 @@ def test_the_stage_judges_compiled_and_the_arms_of_the_params(tmp_path: Path, mo
     )
     monkeypatch.setattr(sys, "argv", arguments.split())
     run_stage(main)
-    assert len((tmp_path / "j.jsonl").read_text().splitlines()) == 40
-    assert set(json.loads((tmp_path / "m.json").read_text())["arms"]) == {"compiled", "floor"}
+    assert len((tmp_path / "j.jsonl").read_text().splitlines()) == 60
+    scores = json.loads((tmp_path / "m.json").read_text())
+    assert set(scores["arms"]) == {"compiled", "floor", FRONTIER[0]}
+    assert scores["models"] == {FRONTIER[0]: {"provider": "openai", "model": "m", "calls": 0, "dollars": None}}
+    assert scores["not_run"] == {FRONTIER[1]: "not run: no key"}
     first = (tmp_path / "m.json").read_bytes()
     run_stage(main)
     assert (tmp_path / "m.json").read_bytes() == first

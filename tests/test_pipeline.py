@@ -171,7 +171,9 @@ def test_params_yaml_is_the_composition_to_the_byte() -> None:
     assert (ROOT / "params.yaml").read_text(encoding="utf-8") == OmegaConf.to_yaml(config), "run `make params`"
 
 
-CHOICES = [f"{g}={p.stem}" for g in ("base", "generate", "scale") for p in sorted((CONF / g).glob("*.yaml"))]
+CHOICES = [
+    f"{g}={p.stem}" for g in ("base", "frontier", "generate", "scale") for p in sorted((CONF / g).glob("*.yaml"))
+]
 OPEN = {"generate=compatible": ("generate.llm.model=m",)}  # what the user has to say as well
 
 

@@ -20,7 +20,7 @@ from tests.test_pipeline import paths
 from tests.workspace import Workspace, copy_repository
 
 SIZES = {"train": 24, "branches": 2, "eval": 4, "scenarios": 60}
-TRAVEL = ("parse", "generate", "tokenize", "train", "benchmark", "simulate", "evaluate")
+TRAVEL = ("parse", "generate", "tokenize", "train", "benchmark", "simulate", "frontier", "evaluate")
 COMMANDS = (
     RECOMPILE := "make recompile",
     COMMENT := ".venv/bin/python -m scripts.comment recompile/comment.md",

@@ -41,7 +41,10 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
     ran = workspace.repro()
     assert sorted(ran) == sorted(
         ["base", "report"]
-        + [f"{v}@{P}" for v in ("parse", "generate", "tokenize", "train", "benchmark", "simulate", "evaluate")]
+        + [
+            f"{v}@{P}"
+            for v in ("parse", "generate", "tokenize", "train", "benchmark", "simulate", "frontier", "evaluate")
+        ]
         + [f"baseline@{P}-{arm}" for arm in ARMS[1:]]
     )
     return workspace

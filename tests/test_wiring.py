@@ -11,7 +11,7 @@ import yaml
 from tests.test_pipeline import paths
 from tests.workspace import ROOT, Workspace, copy_repository
 
-VERBS = ("parse", "generate", "tokenize", "train", "benchmark", "simulate", "evaluate")
+VERBS = ("parse", "generate", "tokenize", "train", "benchmark", "simulate", "frontier", "evaluate")
 PER_PROCEDURE = (*VERBS, "baseline-floor")
 
 ONE = ("--set-param", "procedures=[travel_booking]")

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from flowc.completion import KEYS
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -29,7 +31,7 @@ class Workspace:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        outside = {"DVC_ROOT", "DVC_STAGE"}
+        outside = {"DVC_ROOT", "DVC_STAGE", *KEYS.values()}  # with a key a test would pay
         self.environment = {k: v for k, v in os.environ.items() if k not in outside} | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "DVC_SITE_CACHE_DIR": str(folder.parent / "site-cache"),

@@ -8,19 +8,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from flowc.client import Client, Sampling
+from flowc.client import Completion, Sampling
 from flowc.graph import Graph, breadth_first
 from flowc.records import Message
 from flowc.simulate import Reply
 from flowc.tools import schemas
 
 
+class ChatModel(Protocol):
+    """What completes a conversation: `client.Client`, or a provider's model."""
+
+    async def complete(
+        self, messages: Sequence[Message], tools: list[dict[str, Any]] | None, sampling: Sampling
+    ) -> Completion:
+        """Give the next message."""
+
+
 class Prompted:
     """An assistant that is a model with a system prompt."""
 
-    def __init__(self, client: Client, system: str, tools: list[dict[str, Any]], sampling: Sampling) -> None:
+    def __init__(self, client: ChatModel, system: str, tools: list[dict[str, Any]], sampling: Sampling) -> None:
         self._client, self._system, self._tools, self._sampling = client, system, tools, sampling
 
     async def reply(self, history: Sequence[Message]) -> Reply:
@@ -40,8 +49,11 @@ def one_line(graph: Graph) -> str:
     return graph.system
 
 
-def flowchart(graph: Graph) -> str:
-    """Write the whole procedure as a system prompt, as it is pasted into a large model's prompt today."""
+def flowchart(graph: Graph, calls_as_text: bool = True) -> str:
+    """Write the whole procedure as a system prompt, as it is pasted into a large model's prompt today.
+
+    `calls_as_text` also says how a call is written, for models without an interface of their own for it.
+    """
     lines = [graph.system, "", "Follow this procedure exactly. Take one step per message.", ""]
     for name in breadth_first(graph):
         node = graph.nodes[name]
@@ -61,7 +73,9 @@ def flowchart(graph: Graph) -> str:
     if graph.knowledge:
         lines += ["", "If asked, answer from these facts, then repeat the question:"]
         lines += [f"  {fact.fact}" for fact in graph.knowledge.values()]
-    if graph.tools:
+    if graph.tools and not calls_as_text:
+        lines += ["", "Skip questions that the customer has answered already."]
+    elif graph.tools:
         lines += ["", "Skip questions that the customer has answered already. Functions:"]
         lines += [f"  {json.dumps(s['function'])}" for s in schemas(graph)]
         lines += [

@@ -80,6 +80,7 @@ class Completer:
         self.faults: Counter[Fault] = Counter()
         self._seen: set[str] = set()
         self._asking: dict[str, asyncio.Task[Response]] = {}
+        self._in_flight: set[asyncio.Task[Response]] = set()
         self._failure: UserError | None = None
         self._settled = asyncio.Condition()
 
@@ -95,10 +96,16 @@ class Completer:
             return known
         if key not in self._asking:
             self._asking[key] = asyncio.create_task(self._ask(request, key))
+            self._in_flight.add(self._asking[key])
+            self._asking[key].add_done_callback(self._in_flight.discard)
         try:
             return await asyncio.shield(self._asking[key])
         finally:
             self._asking.pop(key, None)
+
+    async def settle(self) -> None:
+        """Bring in the calls in flight whose askers have been cancelled: they are paid for."""
+        await asyncio.gather(*self._in_flight, return_exceptions=True)
 
     def known(self, key: str) -> Response | None:
         """Look a request up; the first time, count what it has cost so far."""

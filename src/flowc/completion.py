@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Literal
 
-from flowc.records import Record, canonical
+from pydantic import Field
+
+from flowc.records import Record, ToolCall, canonical
 
 ProviderName = Literal["anthropic", "openai", "compatible"]
+KEYS = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY", "compatible": "FLOWC_COMPATIBLE_KEY"}
+"""Provider to the environment's variable with its key."""
+URLS = {"anthropic": "ANTHROPIC_BASE_URL", "openai": "OPENAI_BASE_URL", "compatible": "FLOWC_COMPATIBLE_URL"}
 Effort = Literal["none", "low", "medium", "high"]
 
 
 class Said(Record):
     """One message of a request."""
 
-    role: Literal["user", "assistant"]
+    role: Literal["user", "assistant", "tool"]
     text: str
+    call: ToolCall | None = Field(default=None, exclude_if=lambda call: call is None)
+    """The function that the assistant calls with this message; the next one, of the tool, is its result."""
+
+
+class Function(Record):
+    """A function that the model may call; its arguments are texts, all required."""
+
+    name: str
+    description: str
+    arguments: tuple[str, ...]
 
 
 class Request(Record):
@@ -37,6 +54,8 @@ class Request(Record):
     """Whether the next request begins with all of this one, so that its prompt is worth caching."""
     seed: int
     """Tells equal questions of different conversations apart, so that each gets its own answer; it is not sent."""
+    functions: tuple[Function, ...] = Field(default=(), exclude_if=lambda functions: not functions)
+    """What the model may call, one at a time."""
 
     @property
     def key(self) -> str:
@@ -47,6 +66,8 @@ class Request(Record):
     def size(self) -> int:
         """All of its text in bytes of UTF-8; no tokenizer makes more tokens of a text than it has bytes."""
         texts = [self.system, *(m.text for m in self.messages), *self.properties]
+        texts += [canonical(m.call) for m in self.messages if m.call]
+        texts += [f"{f.name} {f.description} {json.dumps(schema(f.arguments))}" for f in self.functions]
         return sum(len(text.encode("utf-8")) for text in texts)
 
 
@@ -71,6 +92,8 @@ class Response(Record):
     output_tokens: int
     batch: bool
     """Whether it came from a batch, which costs less."""
+    calls: tuple[ToolCall, ...] = Field(default=(), exclude_if=lambda calls: not calls)
+    """Functions that the model wants to be called."""
 
 
 class Fault(StrEnum):
@@ -88,6 +111,12 @@ class Fault(StrEnum):
     EMPTY = "empty"
     REFUSAL = "refusal"
     UNSTATED = "unstated"
+
+
+def unset(name: ProviderName, environment: Mapping[str, str]) -> str | None:
+    """Name the variable without which a provider cannot be asked and that is not set, or None."""
+    needed = URLS[name] if name == "compatible" else KEYS[name]
+    return None if environment.get(needed) else needed
 
 
 def schema(properties: tuple[str, ...]) -> dict[str, Any]:

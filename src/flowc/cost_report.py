@@ -28,6 +28,7 @@ from flowc.spend import ListPrice, Price, PricesParams
 
 COMPILED, IN_CONTEXT, ORCHESTRATED = ARMS[0], "in_context", "orchestrated"
 SAME_MODEL = "same small model"
+_COMPARED = ("baseline", "frontier")  # stages that are no part of compiling
 
 
 class CostAssumptions(Record):
@@ -96,7 +97,7 @@ def own(m: Metrics, assumed: CostAssumptions) -> Own | None:
     each, uncached, into, out, hour = (v for v in values if v is not None)
     best = max(kept, key=lambda r: int(r["concurrency"]))
     speed = float(best["output_tokens_per_second"])
-    seconds = sum(s for stage, s in m.timings.items() if s is not None and not stage.startswith("baseline"))
+    seconds = sum(s for stage, s in m.timings.items() if s is not None and not stage.startswith(_COMPARED))
     return Own(
         each,
         uncached,

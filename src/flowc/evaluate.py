@@ -15,6 +15,8 @@ from flowc.bootstrap import ratio_interval
 from flowc.comparisons import by_scenario, compare
 from flowc.conformance import CRITERIA, Counts, Judgement, judge
 from flowc.failures import failures
+from flowc.frontier import ARMS as FRONTIER_ARMS
+from flowc.frontier import Played
 from flowc.graph import Graph
 from flowc.prefix import growth
 from flowc.ratings import HUMAN, RatingFile, match, means, summary
@@ -26,7 +28,6 @@ from flowc.transcripts import Ended, Transcript
 
 OWN_ARM = "compiled"
 """The arm that the others are compared with."""
-FRONTIER_ARMS = ("frontier_in_context", "frontier_orchestrated")
 
 
 class EvaluateParams(Record):
@@ -55,8 +56,11 @@ def evaluate(
     params: EvaluateParams,
     seed: int,
     ratings: Sequence[RatingFile] = (),
+    frontier: Mapping[str, Played] | None = None,
 ) -> Evaluation:
     """Judge all transcripts, by arm; people's `ratings` of them stand beside the judge's scores.
+
+    `frontier` says which model played the arms of a provider, or why none did.
 
     Raises UserError when an arm's transcripts are not of these scenarios, each with the same repeats.
     """
@@ -80,6 +84,8 @@ def evaluate(
     for arm, played in transcripts.items() if people.by_rater else ():
         given, of = means(people, played), [t.scenario for t in played]
         arms[arm] |= {f"{HUMAN}.{c}": interval(values, params, seed, of) for c, values in given.items()}
+    by_provider = frontier or {}
+    models = {arm: p.model_dump(exclude={"not_run"}) for arm, p in by_provider.items() if arm in transcripts}
     measured = measure(graph, Tracker(graph, seed), seed)
     scores = {
         "procedure": graph.procedure,
@@ -95,7 +101,12 @@ def evaluate(
         )
         if OWN_ARM in scored
         else [],
-        "not_run": dict.fromkeys(FRONTIER_ARMS, "not run: no frontier arm is built yet, with or without a key"),
+        "not_run": {
+            arm: f"not run: {by_provider[arm].not_run if arm in by_provider else 'not asked for'}"
+            for arm in FRONTIER_ARMS
+            if arm not in transcripts
+        },
+        **({"models": models} if models else {}),
         **({"ratings": summary(people)} if any(people) else {}),
         "tracker": {
             "accuracy": interval(measured["right"], params, seed),

@@ -22,7 +22,7 @@ FILES = {
     "examples": "evaluate",
 }
 """Folder of reports/ to the stage that writes into it."""
-STAGES = ("base", "generate", "tokenize", "train", "benchmark", "simulate", "baseline", "evaluate")
+STAGES = ("base", "generate", "tokenize", "train", "benchmark", "simulate", "baseline", "frontier", "evaluate")
 """The timed ones. `parse` writes no timing, so that an edit of a comment ends there."""
 
 

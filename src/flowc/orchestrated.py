@@ -14,8 +14,8 @@ from typing import Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 
-from flowc.arms import as_message
-from flowc.client import Client, Completion, Sampling
+from flowc.arms import ChatModel, as_message
+from flowc.client import Completion, Sampling
 from flowc.graph import Graph
 from flowc.records import Message, ToolCall
 from flowc.simulate import Reply
@@ -39,7 +39,7 @@ class Orchestrated:
     `at` is the node that the last message realised, for a conversation that has begun without it.
     """
 
-    def __init__(self, client: Client, graph: Graph, sampling: Sampling, at: str = "") -> None:
+    def __init__(self, client: ChatModel, graph: Graph, sampling: Sampling, at: str = "") -> None:
         self._client, self._graph, self._sampling = client, graph, sampling
         self._at = at
         self._app = self._build()

@@ -18,11 +18,9 @@ import openai
 from anthropic.types import Message as AnthropicMessage
 from openai.types.chat import ChatCompletion
 
-from flowc.completion import Fault, ProviderName, Request, Response, Stop, schema
-from flowc.records import UserError
+from flowc.completion import KEYS, URLS, Fault, ProviderName, Request, Response, Said, Stop, schema, unset
+from flowc.records import ToolCall, UserError
 
-_KEYS = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY", "compatible": "FLOWC_COMPATIBLE_KEY"}
-_URLS = {"anthropic": "ANTHROPIC_BASE_URL", "openai": "OPENAI_BASE_URL", "compatible": "FLOWC_COMPATIBLE_URL"}
 _OVERLOAD = {503, 529}
 _PASSING = {408, 409, 425, 500, 502, 504}
 
@@ -64,17 +62,16 @@ def access_from(name: ProviderName, environment: Mapping[str, str]) -> Access:
 
     Raises UserError that names the missing variable.
     """
-    key, url = environment.get(_KEYS[name], ""), environment.get(_URLS[name])
-    if name == "compatible":
-        if not url:
-            raise UserError(
-                f"generate=compatible asks the server at {_URLS[name]}, which is not set: set it, as in "
-                "http://127.0.0.1:8000/v1, and FLOWC_COMPATIBLE_KEY where the server wants a key"
-            )
-        return Access(url, key or "none")
-    if not key:
-        raise UserError(f"generate={name} needs a key: set {_KEYS[name]} in the environment, never in a file")
-    return Access(url, key)
+    key, url = environment.get(KEYS[name], ""), environment.get(URLS[name])
+    missing = unset(name, environment)
+    if missing and name == "compatible":
+        raise UserError(
+            f"generate=compatible asks the server at {missing}, which is not set: set it, as in "
+            "http://127.0.0.1:8000/v1, and FLOWC_COMPATIBLE_KEY where the server wants a key"
+        )
+    if missing:
+        raise UserError(f"generate={name} needs a key: set {missing} in the environment, never in a file")
+    return Access(url, key or "none")
 
 
 def connect(name: ProviderName, access: Access, timeout: float) -> Provider:
@@ -140,8 +137,14 @@ def anthropic_body(request: Request, caching: bool) -> dict[str, Any]:
         "model": request.model,
         "max_tokens": request.max_tokens,
         "system": request.system,
-        "messages": [{"role": m.role, "content": m.text} for m in request.messages],
+        "messages": [_to_anthropic(i, m) for i, m in enumerate(request.messages)],
     }
+    if request.functions:
+        body["tools"] = [
+            {"name": f.name, "description": f.description, "input_schema": schema(f.arguments)}
+            for f in request.functions
+        ]
+        body["tool_choice"] = {"type": "auto", "disable_parallel_tool_use": True}
     output: dict[str, Any] = {}
     if request.properties:
         output["format"] = {"type": "json_schema", "schema": schema(request.properties)}
@@ -165,11 +168,20 @@ def openai_body(request: Request) -> dict[str, Any]:
         "model": request.model,
         "messages": [
             {"role": "system", "content": request.system},
-            *({"role": m.role, "content": m.text} for m in request.messages),
+            *(_to_openai(i, m) for i, m in enumerate(request.messages)),
         ],
         # Older servers know only the first name, OpenAI's reasoning models only the second.
         "max_tokens" if request.provider == "compatible" else "max_completion_tokens": request.max_tokens,
     }
+    if request.functions:
+        body["tools"] = [
+            {
+                "type": "function",
+                "function": {"name": f.name, "description": f.description, "parameters": schema(f.arguments)},
+            }
+            for f in request.functions
+        ]
+        body["parallel_tool_calls"] = False
     if request.properties:
         body["response_format"] = {
             "type": "json_schema",
@@ -180,6 +192,29 @@ def openai_body(request: Request) -> dict[str, Any]:
     if request.temperature is not None:
         body["temperature"] = request.temperature
     return body
+
+
+def _to_anthropic(index: int, said: Said) -> dict[str, Any]:
+    """Give a message; a result belongs to the call of the message before it."""
+    if said.role == "tool":
+        result = {"type": "tool_result", "tool_use_id": f"call_{index - 1}", "content": said.text}
+        return {"role": "user", "content": [result]}
+    if said.call is None:
+        return {"role": said.role, "content": said.text}
+    text = [{"type": "text", "text": said.text}] if said.text else []
+    call = {"type": "tool_use", "id": f"call_{index}", "name": said.call.name, "input": said.call.arguments}
+    return {"role": said.role, "content": [*text, call]}
+
+
+def _to_openai(index: int, said: Said) -> dict[str, Any]:
+    """Give a message; a result belongs to the call of the message before it."""
+    if said.role == "tool":
+        return {"role": "tool", "tool_call_id": f"call_{index - 1}", "content": said.text}
+    if said.call is None:
+        return {"role": said.role, "content": said.text}
+    function = {"name": said.call.name, "arguments": json.dumps(said.call.arguments, ensure_ascii=False)}
+    calls = [{"id": f"call_{index}", "type": "function", "function": function}]
+    return {"role": said.role, "content": said.text or None, "tool_calls": calls}
 
 
 def from_anthropic(message: object, batch: bool) -> Response:
@@ -199,6 +234,7 @@ def from_anthropic(message: object, batch: bool) -> Response:
         cache_write_tokens=message.usage.cache_creation_input_tokens or 0,
         output_tokens=message.usage.output_tokens,
         batch=batch,
+        calls=tuple(_call(block.name, block.input) for block in message.content if block.type == "tool_use"),
     )
 
 
@@ -223,7 +259,26 @@ def from_openai(completion: object, batch: bool) -> Response:
         cache_write_tokens=written,
         output_tokens=usage.completion_tokens,
         batch=batch,
+        calls=tuple(
+            _call(c.function.name, _read(c.function.arguments))
+            for c in choice.message.tool_calls or ()
+            if c.type == "function"
+        ),
     )
+
+
+def _read(arguments: str) -> object:
+    try:
+        return json.loads(arguments)
+    except ValueError:
+        return arguments
+
+
+def _call(name: str, arguments: object) -> ToolCall:
+    """Read a call. Values that are no texts become their JSON; arguments that are no object are a wrong call."""
+    values = arguments if isinstance(arguments, dict) else {"arguments": arguments}
+    texts = {str(k): v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for k, v in values.items()}
+    return ToolCall(name=name, arguments=texts)
 
 
 def fault_of(error: Exception, status: int, headers: Mapping[str, str], access: Access) -> CallFault | UserError:
@@ -251,7 +306,12 @@ def no_answer(error: Exception, timed_out: bool, access: Access) -> CallFault:
 
 def clean(response: Response, access: Access) -> Response:
     """Take our own key out of an answer, should a server echo it."""
-    return response.model_copy(update={"text": redact(response.text, access), "model": redact(response.model, access)})
+    calls = tuple(
+        c.model_copy(update={"arguments": {k: redact(v, access) for k, v in c.arguments.items()}})
+        for c in response.calls
+    )
+    texts = {"text": redact(response.text, access), "model": redact(response.model, access)}
+    return response.model_copy(update={**texts, "calls": calls})
 
 
 def redact(text: str, access: Access) -> str:

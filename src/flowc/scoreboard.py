@@ -90,6 +90,8 @@ def arms_table(scores: Json, names: Sequence[str], judged: bool = False) -> str:
             continue
         one = arm(scores, name)
         n = number(one, "n")
+        if used := section(scores, "models", name):
+            notes.append(_used(name, used))
         cells = [cell(rate(one.get(c)), None if n is None else int(n), judged) for c in names]
         rows.append([name, NOT_MEASURED if n is None else _played(one, n), *cells])
     if any("—" in c or "unscored" in c for row in rows for c in row):
@@ -107,6 +109,16 @@ def _played(one: Json, n: float) -> str:
     """Count an arm's conversations, and the scenarios where each was played several times."""
     times = number(one, "repeats") or 1
     return f"{n:.0f}" if times == 1 else f"{n:.0f} ({n / times:.0f} scenarios, {times:.0f} times)"
+
+
+def _used(name: str, used: Json) -> str:
+    """Say which provider's model played an arm, and what that took."""
+    dollars = number(used, "dollars")
+    cost = "price not known" if dollars is None else f"${dollars:,.2f}"
+    return (
+        f"{name}: {text(str(used.get('model')))} ({text(str(used.get('provider')))}), "
+        f"{number(used, 'calls') or 0:,.0f} calls, {cost}"
+    )
 
 
 def split_table(scores: Json) -> str:

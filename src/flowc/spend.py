@@ -52,17 +52,21 @@ class CapReached(UserError):
     """The next call might pass the cap."""
 
 
-def price_for(prices: PricesParams, model: str, own: Price | None, cap: float | Literal["none"]) -> Price | None:
+def price_for(
+    prices: PricesParams, model: str, own: Price | None, cap: float | Literal["none"], section: str = "generate.llm"
+) -> Price | None:
     """Give a model's price: the user's own, else the listed one; None when it is unknown and the user wants no cap.
+
+    `section` is where the params say so.
 
     Raises UserError for an unknown price under a cap.
     """
     known = own or prices.models.get(model)
     if known is None and cap != "none":
         raise UserError(
-            f"no price is known for the model {model!r}, so the cap of ${cap:g} cannot be kept: set generate.llm.price "
+            f"no price is known for the model {model!r}, so the cap of ${cap:g} cannot be kept: set {section}.price "
             "to {input: DOLLARS, output: DOLLARS} for a million tokens (0 for a server of your own), or "
-            "generate.llm.cap to none"
+            f"{section}.cap to none"
         )
     return known
 
@@ -76,7 +80,7 @@ def most(request: Request, price: Price, batch: bool) -> float:
     if price.prompt_limit is not None and tokens > price.prompt_limit:
         raise UserError(
             f"a prompt of {tokens:,} bytes to {request.model!r} may pass {price.prompt_limit:,} tokens, above which "
-            "its price is not known here; set generate.llm.price to the higher one"
+            "its price is not known here; set the price in the params to the higher one"
         )
     dearest = max(price.input, price.cache_read or 0.0, price.cache_write or 0.0)
     return (tokens * dearest + request.max_tokens * price.output) / _MILLION * (price.batch if batch else 1.0)
@@ -104,8 +108,9 @@ def cost(response: Response, price: Price) -> float:
 class Spend:
     """The account of one run. Nothing is asked that might pass the cap."""
 
-    def __init__(self, cap: float | Literal["none"], price: Price | None) -> None:
-        self._cap, self.price = (float("inf") if cap == "none" else float(cap)), price
+    def __init__(self, cap: float | Literal["none"], price: Price | None, section: str = "generate.llm") -> None:
+        """`section` is where the params have the cap."""
+        self._cap, self.price, self._section = (float("inf") if cap == "none" else float(cap)), price, section
         self.used = 0.0
         """Dollars that the answers in use cost, in this run or before."""
         self.paid = 0.0
@@ -139,7 +144,8 @@ class Spend:
             raise CapReached(
                 f"the cap of ${self._cap:g} leaves ${max(self.left, 0.0):.4f}, and the next call may cost "
                 f"${dollars:.4f} (used ${self.used:.4f}, perhaps lost ${self.lost:.4f}); what is paid for is kept: "
-                "raise generate.llm.cap, lower generate.llm.max_tokens or ask for fewer conversations, and start again"
+                f"raise {self._section}.cap, lower {self._section}.max_tokens or ask for fewer conversations, and "
+                "start again"
             )
         return False
 
