@@ -1,8 +1,8 @@
 """Charts that others have published are compiled at scale=smoke: every stage up to training, and a conversation.
 
 Real are the stages base, parse, generate and tokenize (their `main`, in this process), and DeepSpeed ZeRO-3 over two
-ranks; the tau2 chart is trained by the stage itself, the six STAR tasks by `tests.train_charts`. In the conversation
-the compiled model speaks through transformers, as vLLM takes a minute to start: test_smoke.py has the served one.
+ranks of tests/ranks.py. In the conversation the compiled model speaks through transformers, as vLLM takes a minute to
+start: test_smoke.py has the served one.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +29,9 @@ from flowc.records import Message, read_jsonl, read_record
 from flowc.scenarios import Scenario
 from flowc.simulate import Reply, SimulateParams, converse
 from flowc.tracker import Tracker
+from flowc.train_inputs import Job
 from flowc.transcripts import Ended
+from tests import ranks
 from tests.published import TASKS, needs_star, needs_tau2, write_star, write_tau2
 from tests.workspace import ROOT
 
@@ -47,14 +47,6 @@ def stage(name: str, *arguments: str) -> None:
         importlib.import_module(f"stages.{name}").main()
 
 
-def run(module: str, *arguments: str) -> None:
-    environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "FLOWC_RANKS": "2"}
-    environment.pop("DVC_ROOT", None)
-    command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
-    assert done.returncode == 0, done.stderr[-3000:]
-
-
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which all seven charts are compiled."""
@@ -66,19 +58,21 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         listed = [f"+sources.{name}={{file: {file}}}" for name, file in FILES.items()]
-        compose_and_dump("params.yaml", str(ROOT / "conf"), None, "config", "", ["scale=smoke", *listed])
+        compose_and_dump(
+            "params.yaml", str(ROOT / "conf"), None, "config", "", ["scale=smoke", "train.precision=fp32", *listed]
+        )
         stage("base", "--out", "models/base/tiny")
         for name, file in FILES.items():
-            graph, made = f"data/graphs/{name}.json", f"data/conversations/{name}"
+            graph, talks = f"data/graphs/{name}.json", f"data/conversations/{name}"
             stage("parse", f"data/procedures/{file}", "--out", graph)
             scenarios, metrics = f"data/scenarios/{name}.jsonl", f"reports/generation/{name}.json"
-            written = ("--out", made, "--scenarios", scenarios, "--metrics", metrics)
+            written = ("--out", talks, "--scenarios", scenarios, "--metrics", metrics)
             stage("generate", graph, "--own", "none", "--prompts", str(ROOT / "src" / "flowc" / "prompts"), *written)
-            stage("tokenize", made, "models/base/tiny", "--out", f"data/tokens/{name}")
-        name = TECH_SUPPORT
-        inputs = (f"data/tokens/{name}", "models/base/tiny", f"data/graphs/{name}.json")
-        run("stages.train", *inputs, "--out", f"models/compiled/{name}", "--metrics", f"reports/training/{name}.json")
-        run("tests.train_charts", *TASKS)
+            stage("tokenize", talks, "models/base/tiny", "--out", f"data/tokens/{name}")
+    for name in FILES:
+        tokens, base, made = Path("data/tokens", name), Path("models/base/tiny"), Path("models/compiled", name)
+        report, side = Path(f"reports/training/{name}.json"), Path(".flowc/train")
+        ranks.run(folder, Job(tokens, base, Path(f"data/graphs/{name}.json"), made, report, side, 600), 2)
     return folder
 
 

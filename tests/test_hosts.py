@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from flowc.hosts import read_hostfile
 from flowc.records import UserError
-from tests.training import assert_same_run, make_workspace, run
+from tests import ranks
+from tests.training import assert_same_run, job, make_workspace, run
 
 # Stands in for pdsh, which would go by ssh: runs the command in the namespace of each host named with -w.
 PDSH = """#!/bin/bash
@@ -69,7 +70,7 @@ def test_two_hosts_learn_what_two_ranks_of_one_host_learn_and_talk_over_the_wire
     more = {"FLOWC_HOSTFILE": "hosts", "GLOO_SOCKET_IFNAME": "eth0", "NAMESPACE": namespaces}
     there = run(workspace, "there", 1, PATH=f"{workspace}{os.pathsep}{os.environ['PATH']}", **more)
     sent = ip("netns", "exec", f"{namespaces}-2", "cat", "/sys/class/net/eth0/statistics/tx_bytes")
-    here = run(workspace, "here", 2)
+    here = ranks.run(workspace, job("here"), 2)
     assert there["world_size"] == here["world_size"] == 2
     assert_same_run(workspace, ("here", here), ("there", there))
     # Each of 12 steps reduces a gradient of 22,000 parameters in fp32, half of which goes over the wire.

@@ -9,7 +9,8 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaForCausalLM
 
 from flowc.lora import LoraParams, adapter_parameters, merge, put_adapters
-from tests.training import VOCABULARY, make_workspace, run, tiny_model
+from tests import ranks
+from tests.training import VOCABULARY, job, make_workspace, tiny_model
 
 LORA = LoraParams(rank=4, alpha=8, learning_rate=1e-2)
 
@@ -46,7 +47,7 @@ def test_the_merged_model_is_a_plain_one_with_the_outputs_of_the_adapted_one() -
 def test_a_trained_update_has_the_rank_that_was_asked_for_on_two_ranks_too(tmp_path: Path) -> None:
     pytest.importorskip("peft")
     workspace = make_workspace(tmp_path, method="lora")
-    metrics = run(workspace, "two", 2)
+    metrics = ranks.run(workspace, job("two"), 2)
     assert (metrics["method"], metrics["world_size"]) == ("lora", 2)
     assert metrics["loss_curve"][-1][1] < metrics["loss_curve"][0][1]
     before, after = (AutoModelForCausalLM.from_pretrained(workspace / f).state_dict() for f in ("base", "out/two"))

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from flowc.reshard import _cut
-from tests.training import make_workspace, run, start_and_kill
+from tests import ranks
+from tests.training import await_checkpoint, job, kill, make_workspace
 
 
 @pytest.mark.parametrize("size", [1, 5, 6, 7, 12])
@@ -30,8 +31,11 @@ def test_a_run_killed_on_some_ranks_ends_on_others_at_the_same_loss(
     tmp_path: Path, killed: int, continued: int
 ) -> None:
     workspace = make_workspace(tmp_path, max_grad_norm=1000.0, weight_decay=0.0)
-    whole = run(workspace, "whole", killed)
-    other = start_and_kill(workspace, "other", killed, continued)
+    whole = ranks.run(workspace, job("whole"), killed)
+    stage = ranks.start(workspace, job("other", checkpoint_seconds=0), killed)
+    await_checkpoint(workspace, stage.is_alive)
+    kill(stage.pid, stage.join)
+    other = ranks.run(workspace, job("other"), continued)
     assert (other["resumed"], other["world_size"]) == (1, continued)
     for curve in ("loss_curve", "eval_curve"):
         ours, theirs = ([loss for _, loss in m[curve]] for m in (other, whole))

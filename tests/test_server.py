@@ -56,6 +56,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
+def serving(model: Path) -> list[psutil.Process]:
+    """The guard that this process has started for a model, and all that is below it."""
+    living = [p for p in psutil.Process().children() if p.status() != psutil.STATUS_ZOMBIE]
+    (found,) = [p for p in living if str(model) in p.cmdline()]
+    return [found, *found.children(recursive=True)]
+
+
 def gone(processes: list[psutil.Process], seconds: float = 30) -> bool:
     """Whether all processes end within the time; a zombie that nobody has reaped yet has ended."""
     end = time.monotonic() + seconds
@@ -137,7 +144,7 @@ def test_a_killed_server_is_reported_with_the_remedy(model: Path, tmp_path: Path
             model=s.model, messages=[{"role": "user", "content": "hello"}], max_tokens=3, temperature=0
         )
         assert reply.usage is not None and reply.usage.completion_tokens <= 3
-        family = psutil.Process().children(recursive=True)
+        family = serving(model)
         assert len(family) >= 3  # the guard, the API server, the engine
         max(family, key=lambda p: p.memory_info().rss).kill()
         client.chat.completions.create(model=s.model, messages=[{"role": "user", "content": "hello"}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -25,13 +26,19 @@ from flowc.packing import (
 from flowc.records import UserError
 from flowc.train import learning_rate, run_key
 from flowc.train_inputs import Job, TrainParams, read_inputs
+from tests import ranks
 from tests.training import (
     PARAMS,
     VOCABULARY,
+    await_checkpoint,
+    command,
+    environment,
+    job,
+    kill,
     make_workspace,
+    ranks_of,
     run,
     some_tokens,
-    start_and_kill,
     tiny_model,
     write_tokens,
 )
@@ -158,8 +165,13 @@ def test_ranks_come_from_the_environment() -> None:
 
 def test_two_ranks_learn_what_one_learns_and_a_killed_run_ends_at_the_same_loss(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
-    one = run(workspace, "one", 1)
-    two = start_and_kill(workspace, "two", 2)
+    one = ranks.run(workspace, job("one"), 1)
+    often = environment(2, FLOWC_CHECKPOINT_SECONDS="0")
+    with subprocess.Popen(command("two"), cwd=workspace, env=often, stderr=subprocess.DEVNULL) as stage:
+        await_checkpoint(workspace, lambda: stage.poll() is None)
+        assert len(ranks_of(stage.pid)) >= 2
+        kill(stage.pid, stage.wait)
+    two = run(workspace, "two", 2)
     assert two["resumed"] == 1
     assert (one["world_size"], two["world_size"]) == (1, 2)
     assert [s for s, _ in one["loss_curve"]] == [s for s, _ in two["loss_curve"]] == list(range(1, 13))
@@ -179,7 +191,7 @@ def test_two_ranks_learn_what_one_learns_and_a_killed_run_ends_at_the_same_loss(
 
 def test_a_packed_run_has_the_losses_of_one_that_takes_each_conversation_alone(tmp_path: Path) -> None:
     packed, alone = (
-        run(make_workspace(tmp_path / name, micro_tokens=tokens, max_grad_norm=1.0e3), name, 1)
+        ranks.run(make_workspace(tmp_path / name, micro_tokens=tokens, max_grad_norm=1.0e3), job(name), 1)
         for name, tokens in (("packed", 10_000), ("alone", 1))
     )
     assert packed["computed_tokens"] == alone["computed_tokens"], "no token is padding"

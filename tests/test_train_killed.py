@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import random
-import signal
-import subprocess
-import time
 from pathlib import Path
 
-from tests.training import assert_same_run, command, environment, make_workspace, ranks_of, run
+from tests import ranks
+from tests.training import assert_same_run, job, kill, make_workspace
 
 
 def latest(workspace: Path) -> int:
@@ -19,32 +17,21 @@ def latest(workspace: Path) -> int:
 
 def test_ten_kills_at_random_moments_change_nothing_and_lose_no_checkpoint(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path, epochs=20)
-    start = time.monotonic()
-    whole = run(workspace, "whole", 2)
-    seconds = time.monotonic() - start
+    whole = ranks.run(workspace, job("whole"), 2)
+    seconds = whole["seconds"]["total"]
     moments = random.Random(11)
-    often = environment(2, FLOWC_CHECKPOINT_SECONDS="0")
+    metrics = workspace / "killed.json"
     kills = 0
     while kills < 10:
         before = latest(workspace)
-        stage = subprocess.Popen(command("killed"), cwd=workspace, env=often, stderr=subprocess.DEVNULL)
-        try:
-            status = stage.wait(moments.uniform(0, seconds))
-        except subprocess.TimeoutExpired:
-            children = ranks_of(stage.pid)
-            stage.send_signal(signal.SIGKILL)
-            stage.wait()
+        stage = ranks.start(workspace, job("killed", checkpoint_seconds=0), 2)
+        stage.join(moments.uniform(0, seconds))
+        if stage.is_alive():
+            kill(stage.pid, stage.join)
             kills += 1
-            deadline = time.monotonic() + 60
-            while any(Path(f"/proc/{pid}").exists() for pid in children):
-                assert time.monotonic() < deadline, "a rank outlived its stage"
-                time.sleep(0.02)
-            if (workspace / "killed.json").exists():  # it had ended, and starts anew
-                (workspace / "killed.json").unlink()
-            else:
-                assert latest(workspace) >= before, "work before the last checkpoint was lost"
-        else:  # it was faster than we: it starts anew
-            assert status == 0
-            (workspace / "killed.json").unlink()
-    killed = run(workspace, "killed", 2)
+            assert metrics.exists() or latest(workspace) >= before, "work before the last checkpoint was lost"
+        else:
+            assert stage.exitcode == 0
+        metrics.unlink(missing_ok=True)  # it had ended, and starts anew
+    killed = ranks.run(workspace, job("killed"), 2)
     assert_same_run(workspace, ("whole", whole), ("killed", killed))

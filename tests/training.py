@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from safetensors.torch import load_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from flowc.packing import Tokens
+from flowc.train_inputs import Job
 from tests.workspace import ROOT
 
 VOCABULARY = 64
@@ -94,6 +96,12 @@ def make_workspace(folder: Path, **changes: Any) -> Path:
     return folder
 
 
+def job(name: str, checkpoint_seconds: float = 240) -> Job:
+    """Name the files of a run in a workspace."""
+    out, metrics, side = Path("out", name), Path(f"{name}.json"), Path(".flowc", "train")
+    return Job(Path("tokens"), Path("base"), Path("graph.json"), out, metrics, side, checkpoint_seconds)
+
+
 def command(name: str) -> list[str]:
     """Give the stage's command in a workspace."""
     stage = [sys.executable, "-m", "stages.train", "tokens", "base", "graph.json"]
@@ -136,25 +144,24 @@ def ranks_of(parent: int) -> list[int]:
     return found
 
 
-def start_and_kill(workspace: Path, name: str, ranks: int, then: int | None = None) -> dict[str, Any]:
-    """Kill the stage by SIGKILL after its first checkpoint; no rank survives it; run it again to the end.
-
-    `then` is with how many ranks it runs again, the same number if None.
-    """
-    often = environment(ranks, FLOWC_CHECKPOINT_SECONDS="0")
-    stage = subprocess.Popen(command(name), cwd=workspace, env=often, stderr=subprocess.DEVNULL)
+def await_checkpoint(workspace: Path, is_alive: Callable[[], bool]) -> None:
+    """Wait for a run's first checkpoint."""
     deadline = time.monotonic() + 200
     while not any((workspace / ".flowc" / "train").glob("*/latest")):
-        assert stage.poll() is None and time.monotonic() < deadline, "no checkpoint came"
+        assert is_alive() and time.monotonic() < deadline, "no checkpoint came"
         time.sleep(0.01)
-    children = ranks_of(stage.pid)
-    assert len(children) >= ranks
-    stage.send_signal(signal.SIGKILL)
-    stage.wait()
+
+
+def kill(stage: int | None, reap: Callable[[], object]) -> None:
+    """Kill a running stage by SIGKILL; no rank survives it."""
+    assert stage
+    children = ranks_of(stage)
+    os.kill(stage, signal.SIGKILL)
+    reap()
+    deadline = time.monotonic() + 60
     while any(Path(f"/proc/{pid}").exists() for pid in children):
         assert time.monotonic() < deadline, "a rank outlived its stage"
-        time.sleep(0.05)
-    return run(workspace, name, then or ranks)
+        time.sleep(0.02)
 
 
 def assert_same_run(workspace: Path, *pair: tuple[str, dict[str, Any]]) -> None:
