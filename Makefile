@@ -9,12 +9,13 @@ BASE ?= origin/main
 OUT ?= recompile
 PAGE ?= docs/sweep.md
 ARGS ?=
+STAR ?= ../shared/data/star
 
 # dvc.yaml says `python`: it has to be the environment's, activated or not.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help env params repro frontier recompile compare dryrun study lint import show review test check chat serve
+.PHONY: help env params repro frontier recompile compare dryrun study lint import show review test check replay chat serve
 
 help:
 	@echo "make repro               everything: environment, params.yaml, pipeline, report"
@@ -41,6 +42,8 @@ help:
 	@echo "                         as ARGS='--pairs --arms compiled floor':"
 	@echo "                           python -m scripts.review data/transcripts/P data/graphs/P.json data/scenarios/P.jsonl"
 	@echo "                           --out reviews/P.html"
+	@echo "make replay              compile STAR's hotel booking and replay its human dialogues with each arm (docs/human-input.md):"
+	@echo "                           python -m scripts.human_replay ../shared/data/star --out docs/human"
 	@echo "make test                all tests: python -m pytest"
 	@echo "make check               ruff format --check . && ruff check . && mypy"
 	@echo "make chat P=procedure    talk to a compiled model:"
@@ -114,6 +117,9 @@ show: $(STAMP)
 review: $(STAMP)
 	@$(BIN)/python -m scripts.review data/transcripts/$(P) data/graphs/$(P).json data/scenarios/$(P).jsonl \
 	  --out reviews/$(P).html $(ARGS)
+
+replay: $(STAMP)
+	@$(BIN)/python -m scripts.human_replay $(STAR) --out docs/human $(ARGS)
 
 test: $(STAMP)
 	@$(BIN)/python -m pytest $(ARGS)

@@ -1,6 +1,6 @@
 """Replay the human dialogues of STAR's hotel booking: does an arm take the wizard's next step?
 
-Usage: python -m scripts.replay ARM MODEL GRAPH ../shared/data/star --out reports/human/replay-ARM.json
+Usage: python -m scripts.replay ARM MODEL GRAPH ../shared/data/star --out docs/human/replay-ARM.json
 [--answers FILE] [--limit N]. ARM is compiled, floor, in_context or orchestrated; docs/human-input.md has the rest.
 """
 

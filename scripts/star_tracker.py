@@ -1,6 +1,6 @@
 """Measure the node tracker on what human wizards typed, STAR's six tasks; the report shows the figures.
 
-Usage: python -m scripts.star_tracker ../shared/data/star --out reports/human/star_tracker.json
+Usage: python -m scripts.star_tracker ../shared/data/star --out docs/human/star_tracker.json
 """
 
 import argparse

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from flowc.cost_report import rivals
 from flowc.graph import Graph
+from flowc.human_report import read_human
 from flowc.metrics import read_metrics
 from flowc.params import load, load_value
 from flowc.records import read_record, run_stage, stage_parser
@@ -16,6 +17,7 @@ def main() -> Path | None:
     parser = stage_parser(__doc__)
     parser.add_argument("reports", type=Path, help="folder of the metrics files")
     parser.add_argument("--graphs", type=Path, required=True, help="folder of the procedures' graphs")
+    parser.add_argument("--human", type=Path, required=True, help="folder of what was measured on human input")
     parser.add_argument("--out", type=Path, required=True, help="the report to write, Markdown")
     parser.add_argument("--plots", type=Path, required=True, help="folder for the plots, PNG")
     args = parser.parse_args()
@@ -26,7 +28,7 @@ def main() -> Path | None:
     prices = rivals(load("prices", PricesParams), params.cost)
     for m in metrics:
         draw(m, params, prices, args.plots)
-    page = report(metrics, graphs, params, prices, relative(args.plots, args.out))
+    page = report(metrics, graphs, params, prices, read_human(args.human), relative(args.plots, args.out))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(page, encoding="utf-8")
     timing: Path | None = args.timing

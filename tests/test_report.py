@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from flowc.human_report import Human
 from flowc.markdown import text
 from flowc.metrics import read_metrics
 from flowc.records import UserError, write_json
@@ -46,7 +47,7 @@ def reports(tmp_path: Path) -> Path:
 
 
 def page(reports: Path) -> str:
-    return report([read_metrics(reports, "parcel")], {"parcel": graph()}, PARAMS, PRICES, "plots")
+    return report([read_metrics(reports, "parcel")], {"parcel": graph()}, PARAMS, PRICES, Human(None, {}), "plots")
 
 
 def test_the_page_leads_with_the_answer(reports: Path) -> None:
@@ -132,7 +133,7 @@ def test_several_procedures_stand_in_one_table_first_and_then_each_in_its_sectio
     names = {"parcel": "Lost parcels", "letter": "Lost letters", "note": "Lost notes"}
     graphs = {p: graph().model_copy(update={"procedure": p, "title": title}) for p, title in names.items()}
     params = PARAMS.model_copy(update={"command": "make study"})
-    made = report([read_metrics(reports, p) for p in names], graphs, params, PRICES, "plots")
+    made = report([read_metrics(reports, p) for p in names], graphs, params, PRICES, Human(None, {}), "plots")
     before, rest = made.split(OPEN)
     first, sections = rest.split(CLOSE)
     assert "Does the compiled model" not in before + first
@@ -142,7 +143,7 @@ def test_several_procedures_stand_in_one_table_first_and_then_each_in_its_sectio
     assert row_of(first, "Lost letters")[1:5] == ["No", "60", "96.7 % [86.7–100]", "50 % [40–60]"]
     assert row_of(first, "Lost notes")[1:] == ["Not known", *["not run"] * 5]
     assert [line for line in sections.splitlines() if line.startswith("## ")] == [
-        "## Lost parcels", "## Lost letters", "## Lost notes", "## How to repeat"
+        "## Lost parcels", "## Lost letters", "## Lost notes", "## Words of real people", "## How to repeat"
     ]  # fmt: skip
     letters = sections.split("## Lost letters")[1].split("## Lost notes")[0]
     assert letters.index("follow the procedure? No.**") < letters.index("### Success")
@@ -229,7 +230,7 @@ def test_the_stage_writes_a_page_whose_pictures_exist(reports: Path, tmp_path: P
     params = {"procedures": ["parcel"], "report": PARAMS.model_dump(), "prices": prices}
     (tmp_path / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
     root = Path(__file__).parent.parent
-    command = [sys.executable, "-m", "stages.report", "reports", "--graphs", "graphs"]
+    command = [sys.executable, "-m", "stages.report", "reports", "--graphs", "graphs", "--human", "human"]
     command += ["--out", "reports/report.md", "--plots", "reports/plots"]
     subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": f"{root}:{root / 'src'}"}, check=True)
     made = (reports / "report.md").read_text(encoding="utf-8")

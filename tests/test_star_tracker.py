@@ -13,7 +13,7 @@ from tests.published import STAR, needs_star
 from tests.workspace import ROOT
 
 pytestmark = needs_star
-COMMITTED = ROOT / "reports" / "human" / "star_tracker.json"
+COMMITTED = ROOT / "docs" / "human" / "star_tracker.json"
 
 
 @pytest.fixture(scope="module")

@@ -59,16 +59,24 @@ def read_metrics(reports: Path, procedure: str) -> Metrics:
     return Metrics(procedure, **found, timings=_timings(reports / "timings", procedure, base, run))
 
 
-def _read(path: Path, stage: str) -> Json:
+def read_object(path: Path, how: str) -> Json:
+    """Read a JSON object.
+
+    Raises UserError when it is missing or broken; `how` says in it what to run.
+    """
     if not path.exists():
-        raise UserError(f"{path}: no such file; `dvc repro {stage}` makes it")
+        raise UserError(f"{path}: no such file; {how} makes it")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as e:
-        raise UserError(f"{path}: not JSON ({e}); remove it and run `dvc repro {stage}`") from None
+        raise UserError(f"{path}: not JSON ({e}); remove it and run {how}") from None
     if not isinstance(values, dict):
-        raise UserError(f"{path}: not a JSON object; remove it and run `dvc repro {stage}`")
+        raise UserError(f"{path}: not a JSON object; remove it and run {how}")
     return values
+
+
+def _read(path: Path, stage: str) -> Json:
+    return read_object(path, f"`dvc repro {stage}`")
 
 
 def _timings(folder: Path, procedure: str, base: str, run: Sequence[str]) -> dict[str, float | None]:

@@ -15,6 +15,7 @@ from flowc import cost_report, plots, scoreboard, weak_spots
 from flowc.cost_report import CostAssumptions
 from flowc.gate_report import gate
 from flowc.graph import Graph
+from flowc.human_report import Human, human
 from flowc.markdown import details, prose_table, shorten, table, text
 from flowc.mermaid import LEGEND, flowchart
 from flowc.metrics import (
@@ -66,6 +67,7 @@ def report(
     graphs: Mapping[str, Graph],
     params: ReportParams,
     prices: Mapping[str, ListPrice],
+    people: Human,
     pictures: str,
 ) -> str:
     """Write the page; `pictures` is the folder of the plots, relative to the page."""
@@ -91,7 +93,7 @@ def report(
         parts.append(f"## {text(title)}")
         parts += [_lead(m, graphs[m.procedure], params, prices), scoreboard.headline([m.scores])] if several else []
         parts += _procedure(m, graphs[m.procedure], params, prices, pictures)
-    return "\n\n".join([*parts, *_how_to_repeat(metrics, params.command)]) + "\n"
+    return "\n\n".join([*parts, *human(people), *_how_to_repeat(metrics, params.command)]) + "\n"
 
 
 def _sizes(graphs: Sequence[Graph]) -> str:
