@@ -8,9 +8,7 @@ start: test_smoke.py has the served one.
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,18 +31,11 @@ from flowc.train_inputs import Job
 from flowc.transcripts import Ended
 from tests import ranks
 from tests.published import TASKS, needs_star, needs_tau2, write_star, write_tau2
-from tests.workspace import ROOT
+from tests.workspace import ROOT, stage
 
 pytestmark = [needs_star, needs_tau2]
 TECH_SUPPORT = "tech_support"
 FILES = {TECH_SUPPORT: f"{TECH_SUPPORT}.dot"} | {task: f"{task}.mmd" for task in TASKS}
-
-
-def stage(name: str, *arguments: str) -> None:
-    """Run a stage's main in this process and in the working folder."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", [f"stages.{name}", *arguments])
-        importlib.import_module(f"stages.{name}").main()
 
 
 @pytest.fixture(scope="module")

@@ -44,16 +44,18 @@ class Shape(NamedTuple):
     facts: int
 
 
+TRAVEL = Shape(
+    nodes=14,
+    acyclic_paths=3,
+    hubs=["confirm_details", "present_offer", "search_trips"],
+    endings={"confirm_booking": "success", "close_declined": "abandonment", "hand_over": "escalation"},
+    back={("ask_new_budget", "search_trips"), ("confirm_details", "ask_name")},
+    tools=["book_trip", "search_trips"],
+    facts=6,
+)
 SHAPES = {
-    "travel_booking": Shape(
-        nodes=14,
-        acyclic_paths=3,
-        hubs=["confirm_details", "present_offer", "search_trips"],
-        endings={"confirm_booking": "success", "close_declined": "abandonment", "hand_over": "escalation"},
-        back={("ask_new_budget", "search_trips"), ("confirm_details", "ask_name")},
-        tools=["book_trip", "search_trips"],
-        facts=6,
-    ),
+    "travel_booking": TRAVEL,
+    "travel_booking_de": TRAVEL,
     "zoom_support": Shape(
         nodes=14,
         acyclic_paths=57,

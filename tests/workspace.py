@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import signal
@@ -9,9 +10,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from flowc.completion import KEYS
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def stage(name: str, *arguments: str) -> None:
+    """Run a stage's main in this process and in the working folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [f"stages.{name}", *arguments])
+        importlib.import_module(f"stages.{name}").main()
 
 
 def repository_files() -> list[Path]:
