@@ -30,7 +30,7 @@ def response(text: str = "fine") -> Response:
 
 def test_an_answer_is_found_by_all_of_its_request_and_by_nothing_less(tmp_path: Path) -> None:
     with ResponseCache(tmp_path / "side" / "r.sqlite") as cache:
-        cache.put(request(), response(), 0)
+        cache.put(request().key, request(), response(), 0)
         assert cache.get(request().key) == response()
         others: list[dict[str, Any]] = [
             {"model": "n"}, {"system": "t"}, {"temperature": 0.5}, {"max_tokens": 11}, {"seed": 2}, {"effort": "low"},
@@ -45,9 +45,9 @@ def test_the_key_of_a_request_never_changes() -> None:
 
 def test_answers_outlive_the_process_and_the_first_of_two_holds(tmp_path: Path) -> None:
     with ResponseCache(tmp_path / "r.sqlite") as cache:
-        assert cache.put(request(), response("first"), 0) == response("first")
+        assert cache.put(request().key, request(), response("first"), 0) == response("first")
     with ResponseCache(tmp_path / "r.sqlite") as cache:
-        assert cache.put(request(), response("second"), 0) == response("first")
+        assert cache.put(request().key, request(), response("second"), 0) == response("first")
 
 
 def test_what_was_in_flight_at_a_kill_stays_in_the_account(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_what_was_in_flight_at_a_kill_stays_in_the_account(tmp_path: Path) -> No
     with ResponseCache(tmp_path / "r.sqlite") as cache:
         assert cache.lost(key) == 0.25
         cache.start([(key, 0.5)])
-        cache.put(request(), response(), 0.5)
+        cache.put(request().key, request(), response(), 0.5)
         assert cache.lost(key) == 0.25
         cache.start([(key, 0.5)])
         cache.end([(key, 0.5)])
@@ -86,7 +86,7 @@ def write(path: Path, name: str, count: int) -> None:
         for i in range(count):
             asked = request(f"{name} {i}")
             cache.start([(asked.key, 0.1)])
-            cache.put(asked, response(f"{name} {i}"), 0.1)
+            cache.put(asked.key, asked, response(f"{name} {i}"), 0.1)
 
 
 def test_several_processes_write_at_once_and_lose_nothing(tmp_path: Path) -> None:

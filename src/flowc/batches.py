@@ -278,7 +278,7 @@ class Batcher:
             key, dollars = request.key, self._most(request)
             outcome = outcomes.get(key, Outcome(fault=Fault.EXPIRED))
             if outcome.response:
-                answers[key] = self._cache.put(request, outcome.response, dollars)
+                answers[key] = self._cache.put(key, request, outcome.response, dollars)
                 self._spend.settle(answers[key], dollars)
                 self._completer.asked += 1
                 continue

@@ -170,7 +170,7 @@ class Completer:
         except UserError:
             self.give_back(key, dollars, charged=False)
             raise
-        response = self.cache.put(request, response, dollars)
+        response = self.cache.put(key, request, response, dollars)
         self.spend.settle(response, dollars)
         self.asked += 1
         self.pace.faster()

@@ -22,6 +22,7 @@ from flowc.completion import KEYS, URLS, Fault, ProviderName, Request, Response,
 from flowc.records import ToolCall, UserError
 
 _OVERLOAD = {503, 529}
+_BEARER: openai.RequestOptions = {"security": {"bearer_auth": True}}
 _PASSING = {408, 409, 425, 500, 502, 504}
 
 
@@ -109,8 +110,12 @@ class OpenAI:
 
     async def complete(self, request: Request) -> Response:
         """Ask once; see Provider."""
+        # Not through chat.completions.create, which tries every message against the types of all roles: over 744 calls
+        # of mode `turns` a call took 5.5 ms of processor time with it and takes 1.7 without, all our own code included.
         with translated(openai, self.access):
-            completion = await self.sdk.chat.completions.create(**openai_body(request))
+            completion = await self.sdk.post(
+                "/chat/completions", body=openai_body(request), cast_to=ChatCompletion, options=_BEARER
+            )
         return clean(from_openai(completion, batch=False), self.access)
 
     async def close(self) -> None:

@@ -53,20 +53,18 @@ class ResponseCache:
         row = self._one("select response from responses where key = ?", key)
         return Response.model_validate_json(row[0]) if row else None
 
-    def put(self, request: Request, response: Response, dollars: float) -> Response:
+    def put(self, key: str, request: Request, response: Response, dollars: float) -> Response:
         """Store an answer and end its start; give the one that holds, which is the first when two came.
 
-        `dollars` is what was noted when this call started.
+        `key` is the request's; `dollars` is what was noted when this call started.
 
         The request is kept beside it for people to read; it has no key of a provider in it.
         """
-        key = request.key
         with self._transaction():
-            self._db.execute(
-                "insert or ignore into responses values (?, ?, ?)", (key, canonical(request), canonical(response))
-            )
+            row = (key, canonical(request), canonical(response))
+            is_first = self._db.execute("insert or ignore into responses values (?, ?, ?)", row).rowcount == 1
             self._end(key, dollars)
-        return self.get(key) or response
+        return response if is_first else self.get(key) or response
 
     def start(self, costs: Iterable[tuple[str, float]]) -> None:
         """Note calls as in flight, each with the most that it can cost, on top of what was lost there before."""
