@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowc.records import ToolCall
 
@@ -28,6 +28,14 @@ Spoil = Callable[[int], str]
 `refusal`, `cut`, `empty`."""
 
 
+class Said(NamedTuple):
+    """What the model says, why it stopped (`stop`, `length` or `refusal`), and the function that it calls."""
+
+    text: str
+    stop: str = "stop"
+    call: ToolCall | None = None
+
+
 class Provider(ThreadingHTTPServer):
     """Answers both APIs and keeps what it was asked."""
 
@@ -36,7 +44,7 @@ class Provider(ThreadingHTTPServer):
     def __init__(self, spoil: Spoil) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.spoil = spoil
-        self.answer: Callable[[dict[str, Any]], str | ToolCall] = text_for
+        self.answer: Callable[[dict[str, Any]], str | ToolCall | Said] = text_for
         self.calls = 0
         self.asked: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
@@ -62,6 +70,13 @@ class Provider(ThreadingHTTPServer):
         """Where it listens, as the Anthropic SDK wants it; the OpenAI SDK wants /v1 behind it."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the environment has to say for every provider to be this one."""
+        places = {"ANTHROPIC_BASE_URL": self.url, "OPENAI_BASE_URL": f"{self.url}/v1"}
+        keys = {"ANTHROPIC_API_KEY": KEY, "OPENAI_API_KEY": KEY}
+        return places | keys | {"FLOWC_COMPATIBLE_URL": f"{self.url}/v1"}
+
 
 @contextmanager
 def provider(spoil: Spoil = lambda _: "") -> Iterator[Provider]:
@@ -77,7 +92,7 @@ def provider(spoil: Spoil = lambda _: "") -> Iterator[Provider]:
 def text_for(body: dict[str, Any]) -> str:
     """Answer a request: its JSON object where it wants one, else a line, with the values that are asked for."""
     told = str(body["messages"][-1]["content"])
-    names = _names(body)
+    names = names_in(body)
     if not names:
         return _line(told)
     tasks = re.findall(r"^\d+\. .*$", told, re.M)
@@ -94,13 +109,22 @@ def _line(task: str) -> str:
     return f"Here you are: {', '.join(values)}." if values else "Fine."
 
 
-def _names(body: dict[str, Any]) -> list[str]:
+def names_in(body: dict[str, Any]) -> list[str]:
+    """List the fields that a request asks for; none where it asks for plain text."""
     wanted = body.get("response_format", {}).get("json_schema") or body.get("output_config", {}).get("format") or {}
     return list(wanted.get("schema", {}).get("required", []))
 
 
-def anthropic_message(body: dict[str, Any], text: str, stop: str = "end_turn", call: ToolCall | None = None) -> Any:
+def _said(answer: str | ToolCall | Said) -> Said:
+    if isinstance(answer, Said):
+        return answer
+    return Said("", call=answer) if isinstance(answer, ToolCall) else Said(answer)
+
+
+def anthropic_message(body: dict[str, Any], answer: str | ToolCall | Said) -> dict[str, Any]:
     """Give a Messages answer."""
+    text, stop, call = _said(answer)
+    stop = {"stop": "end_turn", "length": "max_tokens"}.get(stop, stop)
     called = [] if call is None else [{"type": "tool_use", "id": "toolu_1", "name": call.name, "input": call.arguments}]
     return {
         "id": "msg_1",
@@ -114,8 +138,9 @@ def anthropic_message(body: dict[str, Any], text: str, stop: str = "end_turn", c
     }
 
 
-def openai_completion(body: dict[str, Any], text: str, stop: str = "stop", call: ToolCall | None = None) -> Any:
+def openai_completion(body: dict[str, Any], answer: str | ToolCall | Said) -> dict[str, Any]:
     """Give a Chat Completions answer."""
+    text, stop, call = _said(answer)
     refusal = text if stop == "refusal" else None
     message: dict[str, Any] = {"role": "assistant", "content": None if refusal else text, "refusal": refusal}
     if call:
@@ -211,7 +236,10 @@ class _Answer(BaseHTTPRequestHandler):
         out = []
         for (custom_id, body), fate in zip(self.server.batches[id], self.server.fates[id], strict=True):
             if fate == "":
-                result: dict[str, Any] = {"type": "succeeded", "message": anthropic_message(body, text_for(body))}
+                result: dict[str, Any] = {
+                    "type": "succeeded",
+                    "message": anthropic_message(body, self.server.answer(body)),
+                }
             elif fate == "expired":
                 result = {"type": "expired"}
             else:
@@ -230,7 +258,9 @@ class _Answer(BaseHTTPRequestHandler):
                 line["error"] = {"code": "batch_expired", "message": "not executed in time"}
             else:
                 status = {"": 200, "invalid": 400}.get(fate, 500)
-                answer = openai_completion(body, text_for(body)) if fate == "" else {"error": {"message": "too odd"}}
+                answer = (
+                    {"error": {"message": "too odd"}} if fate else openai_completion(body, self.server.answer(body))
+                )
                 line["response"] = {"status_code": status, "request_id": "req_1", "body": answer}
             (good if fate == "" else bad).append(line)
         self.server.files |= {f"{id}-out": good[::-1], f"{id}-err": bad}
@@ -276,18 +306,17 @@ class _Answer(BaseHTTPRequestHandler):
                 int(wrong), json.dumps({"type": "error", "error": {"type": "error", "message": message}}).encode()
             )
         else:
-            said = self.server.answer(body)
-            text, call = ("", said) if isinstance(said, ToolCall) else (said, None)
-            stop = "end_turn" if anthropic else "stop"
+            said = _said(self.server.answer(body))
+            half = said.text[: len(said.text) // 2]
             if wrong == "half":
-                text = text[: len(text) // 2] if _names(body) else ""
+                said = Said(half if names_in(body) else "")
             elif wrong == "cut":
-                text, stop = text[: len(text) // 2], "max_tokens" if anthropic else "length"
+                said = Said(half, "length")
             elif wrong == "refusal":
-                text, stop = "I cannot write that.", "refusal"
+                said = Said("I cannot write that.", "refusal")
             elif wrong == "empty":
-                text = ""
-            made = (anthropic_message if anthropic else openai_completion)(body, text, stop, call)
+                said = Said("")
+            made = anthropic_message(body, said) if anthropic else openai_completion(body, said)
             self._send(200, json.dumps(made).encode())
             with self.server.lock:
                 self.server.answered[raw.decode()] += 1

@@ -14,10 +14,13 @@ from flowc.conformance import CRITERIA
 from flowc.evaluate import EvaluateParams, Evaluation, evaluate, interval
 from flowc.frontier import ARMS as FRONTIER
 from flowc.records import UserError, run_stage, write_json, write_jsonl
+from flowc.rubric import RUBRIC
 from flowc.scenarios import Scenario, kinds
 from flowc.transcripts import Ended, Tokens, Transcript
 from stages.evaluate import main
 from tests.example import example_graph, example_scenarios, play
+from tests.judge_script import judge_server
+from tests.provider_script import KEY
 
 PARAMS = EvaluateParams(resamples=1000, confidence=0.95, power=0.8)
 GRAPH = example_graph()
@@ -255,11 +258,13 @@ def test_the_stage_judges_compiled_and_the_arms_of_the_params(tmp_path: Path, mo
         tmp_path / "transcripts" / "frontier.json", {"arms": how | {FRONTIER[0]: how[FRONTIER[0]] | {"not_run": ""}}}
     )
     write_jsonl(tmp_path / "transcripts" / f"{FRONTIER[0]}.jsonl", TRANSCRIPTS["half"])
-    write_json(tmp_path / "params.yaml", {"seed": 0, "arms": ["floor"], "evaluate": PARAMS.model_dump()})
-    monkeypatch.chdir(tmp_path)
-    arguments = (
-        "evaluate transcripts graph.json scenarios.jsonl --ratings r --out j.jsonl --metrics m.json --examples e.json"
+    write_json(
+        tmp_path / "params.yaml",
+        {"seed": 0, "arms": ["floor"], "evaluate": PARAMS.model_dump(), "prices": {"models": {}}},
     )
+    monkeypatch.chdir(tmp_path)
+    arguments = "evaluate transcripts graph.json scenarios.jsonl --ratings r --verdicts v.jsonl --out j.jsonl"
+    arguments += " --metrics m.json --examples e.json"
     monkeypatch.setattr(sys, "argv", arguments.split())
     run_stage(main)
     assert len((tmp_path / "j.jsonl").read_text().splitlines()) == 60
@@ -272,12 +277,59 @@ def test_the_stage_judges_compiled_and_the_arms_of_the_params(tmp_path: Path, mo
     assert (tmp_path / "m.json").read_bytes() == first
 
 
+def test_without_judges_none_is_said_to_have_run(done: Evaluation) -> None:
+    assert done.scores["judging"] == "not run: none configured"
+    assert not [key for arm in done.scores["arms"].values() for key in arm if "." in key]
+
+
+def test_the_stage_lets_models_judge_and_asks_them_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = {"name": "strict", "provider": "openai", "model": "m", "family": "f", "cap": "none", "repeats": 2}
+    section = PARAMS.model_dump() | {"judges": [model], "pairs": ["floor"]}
+    write_json(tmp_path / "graph.json", GRAPH.model_dump(mode="json"))
+    write_jsonl(tmp_path / "scenarios.jsonl", SCENARIOS)
+    for file, arm in (("compiled", "good"), ("floor", "half")):
+        played = [t.model_copy(update={"arm": file}) for t in TRANSCRIPTS[arm]]
+        write_jsonl(tmp_path / "transcripts" / f"{file}.jsonl", played)
+    how = {arm: {"provider": "openai", "model": "m", "not_run": "no key"} for arm in FRONTIER}
+    write_json(tmp_path / "transcripts" / "frontier.json", {"arms": how})
+    write_json(tmp_path / "params.yaml", {"seed": 0, "arms": ["floor"], "evaluate": section, "prices": {"models": {}}})
+    arguments = "evaluate transcripts graph.json scenarios.jsonl --ratings r --verdicts v.jsonl --out j.jsonl"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.setattr(sys, "argv", f"{arguments} --metrics m.json --examples e.json".split())
+    with judge_server() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        run_stage(main)
+        first = [(tmp_path / f).read_bytes() for f in ("m.json", "v.jsonl")]
+        asked = server.calls
+        run_stage(main)
+        assert server.calls == asked
+    assert [(tmp_path / f).read_bytes() for f in ("m.json", "v.jsonl")] == first
+    scores = json.loads(first[0])
+    success = scores["arms"]["compiled"]["strict.task_success"]
+    assert (success["n"], success["unscored"], success["rubric"]) == (20, 0, RUBRIC.version)
+    compared = {(c["b"], c["criterion"]) for c in scores["comparisons"]}
+    assert ("floor", "strict.naturalness") in compared
+    judging = scores["judging"]
+    assert judging["judges"]["strict"]["verdicts"] == 2 * 2 * 20 * 5
+    assert judging["with_deterministic"]["strict"]["n"] == 40
+    [pair] = judging["pairwise"]
+    assert (pair["a"], pair["b"], pair["position_consistency"]) == ("compiled", "floor", 1.0)
+    lines = first[1].decode().splitlines()
+    assert len(lines) == 2 * 2 * 20 + 2 * (pair["n"] + pair["unscored"])
+    assert all({"request", "response", "rubric"} <= json.loads(line).keys() for line in lines)
+    assert KEY.encode() not in b"".join(first)
+
+
 def test_the_stage_names_an_arm_without_transcripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_json(tmp_path / "graph.json", GRAPH.model_dump(mode="json"))
     write_jsonl(tmp_path / "scenarios.jsonl", SCENARIOS)
-    write_json(tmp_path / "params.yaml", {"seed": 0, "arms": [], "evaluate": PARAMS.model_dump()})
+    write_json(
+        tmp_path / "params.yaml", {"seed": 0, "arms": [], "evaluate": PARAMS.model_dump(), "prices": {"models": {}}}
+    )
     monkeypatch.chdir(tmp_path)
-    arguments = "evaluate t graph.json scenarios.jsonl --ratings r --out j --metrics m --examples e"
+    arguments = "evaluate t graph.json scenarios.jsonl --ratings r --verdicts v --out j --metrics m --examples e"
     monkeypatch.setattr(sys, "argv", arguments.split())
     with pytest.raises(SystemExit, match=r"error: t/compiled.jsonl: no such file; `dvc repro` makes it"):
         run_stage(main)

@@ -184,7 +184,7 @@ def test_no_two_conversations_share_an_answer(run: Run) -> None:
 
 
 def test_a_call_whose_arguments_are_no_object_is_a_wrong_call() -> None:
-    body = openai_completion({"model": "m"}, "", call=ToolCall(name="find_table", arguments={}))
+    body = openai_completion({"model": "m"}, ToolCall(name="find_table", arguments={}))
     for arguments in ("[1]", "{"):
         body["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"] = arguments
         found = from_openai(ChatCompletion.model_validate(body), batch=False).calls

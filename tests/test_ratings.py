@@ -83,7 +83,9 @@ def test_scores_of_people_stand_beside_the_judges(tmp_path: Path) -> None:
     ratings = [file_of("a", *(rating(item_id(t), task_success=4) for t in PLAYED["floor"][:3]))]
     without = evaluate(GRAPH, CALM, PLAYED, params, 0).scores
     scores = evaluate(GRAPH, CALM, PLAYED, params, 0, ratings).scores
-    assert scores["arms"]["floor"]["human.task_success"] == {"mean": 4.0, "ci95": [4.0, 4.0], "n": 3, "unscored": 5}
+    assert scores["arms"]["floor"]["human.task_success"] == {
+        "mean": 4.0, "ci95": [4.0, 4.0], "n": 3, "unscored": 5, "rubric": RUBRIC.version
+    }  # fmt: skip
     assert scores["arms"]["compiled"]["human.task_success"]["mean"] is None
     assert scores["ratings"]["conversations"] == 3
     assert "ratings" not in without

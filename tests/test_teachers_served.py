@@ -1,4 +1,4 @@
-"""Both official SDKs against a real vLLM server, which speaks both APIs, through `dvc repro`.
+"""Both official SDKs against a real vLLM server, which speaks both APIs: teachers through `dvc repro`, and judges.
 
 The model draws its next byte from fixed probabilities, whatever it reads: enough to end its sentences, and, held to the
 JSON that is asked for, to write whole conversations.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,19 +19,22 @@ import yaml
 from transformers import AutoTokenizer, LlamaForCausalLM
 
 from flowc.briefs import read_prompts
+from flowc.consult import consult
 from flowc.generate import GenerateParams, planned
 from flowc.graph import Graph
+from flowc.judges import JudgeParams, Problem
+from flowc.judging import Verdicts
 from flowc.llm_teacher import LlmTeacher
 from flowc.providers import Access
 from flowc.records import read_record
 from flowc.server import ServeParams, serve
 from flowc.spend import PricesParams
 from flowc.teacher import converse
-from tests.example import TEXT
+from tests.example import TEXT, example_graph, example_scenarios, play
 from tests.test_server import write_model
 from tests.workspace import ROOT, Workspace, copy_repository
 
-CONTEXT = 8192
+CONTEXT = 16_384  # tokens are bytes; a judge reads rubric, procedure and conversation
 PLANS: dict[str, dict[str, Any]] = {  # a procedure of its own for each teacher and mode
     f"{teacher}_{mode}": {"teacher": teacher, "llm": {"mode": mode}}
     for teacher in ("anthropic", "compatible")
@@ -75,10 +80,34 @@ def prepare(workspace: Workspace, model: str) -> None:
 
 
 class Served(NamedTuple):
-    """A repository in which DVC has carried out every plan against one server, and what it printed."""
+    """A repository in which DVC has carried out every plan against one server, what it printed, and verdicts."""
 
     workspace: Workspace
     said: str
+    verdicts: Verdicts
+
+
+def judge(environment: Mapping[str, str], cache: Path) -> Verdicts:
+    """Let judges of both SDKs rate and compare two arms."""
+    judges = [
+        JudgeParams(
+            name=name,
+            provider=name,
+            model="unigram",
+            family=name,
+            max_tokens=1500,
+            cap="none",
+            temperature=1,
+            timeout=600,
+        )
+        for name in ("anthropic", "compatible")
+    ]
+    graph = example_graph()
+    [scenario] = example_scenarios(graph, 1)
+    whole = play(graph, scenario)
+    arms = {arm: [whole.model_copy(update={"arm": arm, "turns": whole.turns[:n]})] for arm, n in (("a", 99), ("b", 3))}
+    prices = PricesParams(models={})
+    return consult(judges, graph, [scenario], arms, "a", ["b"], prices, environment, cache)
 
 
 @pytest.fixture(scope="module")
@@ -94,11 +123,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
             "ANTHROPIC_BASE_URL": server.base_url.removesuffix("/v1"),
             "ANTHROPIC_API_KEY": "none-is-needed",
         }
-        try:
-            said = workspace.dvc("repro", "--keep-going", *targets, timeout=300)
-        except AssertionError as e:  # whoever judges these texts may refuse them; the answers are there
-            said = str(e)
-    return Served(workspace, said)
+        with ThreadPoolExecutor() as beside:  # judges wait for the server, as DVC does
+            judging = beside.submit(judge, workspace.environment, folder / "verdicts.sqlite")
+            try:
+                said = workspace.dvc("repro", "--keep-going", *targets, timeout=300)
+            except AssertionError as e:  # whoever judges these texts may refuse them; the answers are there
+                said = str(e)
+            verdicts = judging.result()
+    return Served(workspace, said, verdicts)
 
 
 @pytest.mark.parametrize("name", PLANS)
@@ -133,3 +165,22 @@ def test_a_real_server_answers_both_sdks_under_dvc_and_its_answers_make_the_plan
     for conversation in written:
         assert (conversation.path, conversation.steps) == (plans[conversation.id].path, plans[conversation.id].steps)
         assert all(m.content or m.tool_calls for m in conversation.messages)
+
+
+@pytest.mark.parametrize("name", ["anthropic", "compatible"])
+def test_a_real_server_judges_and_every_criterion_has_a_verdict_or_a_reason_for_none(served: Served, name: str) -> None:
+    judged = [j for j in served.verdicts.judged if j.judge == name]
+    compared = [c for c in served.verdicts.compared if c.judge == name]
+    assert [j.arm for j in judged] == ["a", "b"]
+    assert [(c.first, c.second) for c in compared] == [("a", "b"), ("b", "a")]
+    for one in judged:
+        assert len(one.verdicts) == 5
+        assert all((v.rating is None) == (v.problem is not None) for v in one.verdicts)
+        # The server holds it to the fields; letters drawn by chance are hardly ever a rating, and never a quotation.
+        assert {v.problem for v in one.verdicts} <= {Problem.OFF_MENU, Problem.MISSING, Problem.TRUNCATED}
+        assert not any(v.founded for v in one.verdicts if len(v.quote) > 9)
+    assert all((c.better is None) == (c.problem is not None) for c in compared)
+    for asked, answer in [*((j.request, j.response) for j in judged), *((c.request, c.response) for c in compared)]:
+        assert asked.model == answer.model == "unigram"
+        assert answer.output_tokens > 50
+    assert any(v.reason for one in judged for v in one.verdicts)

@@ -7,21 +7,26 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from flowc.bootstrap import ratio_interval
+from flowc.briefing import item_id
 from flowc.comparisons import by_scenario, compare
 from flowc.conformance import CRITERIA, Counts, Judgement, judge
 from flowc.failures import failures
 from flowc.frontier import ARMS as FRONTIER_ARMS
 from flowc.frontier import Played
 from flowc.graph import Graph
+from flowc.judge_agreement import Sample
+from flowc.judges import JudgeParams
+from flowc.judging import DETERMINISTIC, Verdicts, mean_ratings, worth
 from flowc.prefix import growth
-from flowc.ratings import HUMAN, RatingFile, match, means, summary
+from flowc.ratings import HUMAN, Matched, RatingFile, match, means, summary
 from flowc.records import Record, UserError
 from flowc.repeats import again
+from flowc.rubric import RUBRIC
 from flowc.scenarios import Scenario, kinds
 from flowc.tracker import Tracker, measure
 from flowc.transcripts import Ended, Transcript
@@ -39,6 +44,19 @@ class EvaluateParams(Record):
     """Coverage of the intervals; what is left is the level of the tests."""
     power: float = Field(gt=0, lt=1)
     """Chance with which the smallest difference that a sample could have shown would be found."""
+    judges: tuple[JudgeParams, ...] = ()
+    """Models that judge as well."""
+    pairs: tuple[str, ...] = ()
+    """Arms that they compare with the compiled model, in both orders."""
+    families: dict[str, str] = Field(default_factory=dict)
+    """Arm to the family of its model, to see whether a judge favours its own."""
+
+    @model_validator(mode="after")
+    def _named_apart(self) -> Self:
+        names = [HUMAN, DETERMINISTIC, *(j.name for j in self.judges)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two judges have the same name among {', '.join(names)}; give each its own")
+        return self
 
 
 class Evaluation(NamedTuple):
@@ -57,8 +75,9 @@ def evaluate(
     seed: int,
     ratings: Sequence[RatingFile] = (),
     frontier: Mapping[str, Played] | None = None,
+    verdicts: Verdicts = Verdicts(),  # noqa: B008
 ) -> Evaluation:
-    """Judge all transcripts, by arm; people's `ratings` of them stand beside the judge's scores.
+    """Judge all transcripts, by arm; people's `ratings` and judge models' `verdicts` stand beside the scores.
 
     `frontier` says which model played the arms of a provider, or why none did.
 
@@ -81,9 +100,13 @@ def evaluate(
         of = [j.scenario for j in judged]
         scored[arm] = {c: by_scenario(of, [j.scores[c] for j in judged]) for c in CRITERIA}
     people = match(ratings, graph.procedure, [t for played in transcripts.values() for t in played])
-    for arm, played in transcripts.items() if people.by_rater else ():
-        given, of = means(people, played), [t.scenario for t in played]
-        arms[arm] |= {f"{HUMAN}.{c}": interval(values, params, seed, of) for c, values in given.items()}
+    for arm, played in transcripts.items():
+        of = [t.scenario for t in played]
+        given = {j.name: mean_ratings(verdicts.judged, j.name, played) for j in params.judges}
+        scored[arm] |= {f"{j}.{c}": by_scenario(of, values) for j, by in given.items() for c, values in by.items()}
+        given |= {HUMAN: means(people, played)} if people.by_rater else {}
+        on = {"rubric": RUBRIC.version}
+        arms[arm] |= {f"{j}.{c}": interval(v, params, seed, of) | on for j, by in given.items() for c, v in by.items()}
     by_provider = frontier or {}
     models = {arm: p.model_dump(exclude={"not_run"}) for arm, p in by_provider.items() if arm in transcripts}
     measured = measure(graph, Tracker(graph, seed), seed)
@@ -108,6 +131,9 @@ def evaluate(
         },
         **({"models": models} if models else {}),
         **({"ratings": summary(people)} if any(people) else {}),
+        "judging": _judging(transcripts, judgements, people, verdicts, params, seed)
+        if params.judges or people.by_rater
+        else "not run: none configured",
         "tracker": {
             "accuracy": interval(measured["right"], params, seed),
             "by_node": measured["by_node"],
@@ -115,6 +141,23 @@ def evaluate(
         },
     }
     return Evaluation(judgements, scores, examples)
+
+
+def _judging(
+    transcripts: Mapping[str, Sequence[Transcript]],
+    judgements: Sequence[Judgement],
+    people: Matched,
+    verdicts: Verdicts,
+    params: EvaluateParams,
+    seed: int,
+) -> dict[str, Any]:
+    every = [t for _, played in sorted(transcripts.items()) for t in played]  # the order of the judgements
+    sample = Sample(
+        {item_id(t): t.scenario for t in every}, {item_id(t): t.arm for t in every}, params.confidence, seed
+    )
+    success = [(item_id(t), j.scores["task_success"]) for t, j in zip(every, judgements, strict=True)]
+    succeeded = {item: score for item, score in success if score is not None}
+    return worth(verdicts, params.judges, params.families, succeeded, people.by_rater, sample)
 
 
 def interval(

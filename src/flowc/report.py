@@ -16,6 +16,7 @@ from flowc.cost_report import CostAssumptions
 from flowc.gate_report import gate
 from flowc.graph import Graph
 from flowc.human_report import Human, human
+from flowc.judging_report import judging
 from flowc.markdown import details, prose_table, shorten, table, text
 from flowc.mermaid import LEGEND, flowchart
 from flowc.metrics import (
@@ -167,12 +168,6 @@ def _procedure(
 
     scores = m.scores
     judged = criteria(scores, judged=True)
-    no_judges = text(str((section(scores, "not_run") or {}).get("judges", "none configured")))
-    judges = (
-        scoreboard.arms_table(scores, judged, judged=True)
-        if judged
-        else f"LLM judges (naturalness and the like): {NOT_RUN}: {no_judges}."
-    )
     return [
         "### Where it fails",
         "Nodes: decisions that were right, at hubs (which have several ways out) and at others. Deviations: "
@@ -194,7 +189,8 @@ def _procedure(
         "### Tests between arms",
         COMPARED,
         scoreboard.comparisons_table(scores),
-        judges,
+        *([scoreboard.arms_table(scores, judged, judged=True)] if judged else []),
+        *judging(scores),
         "### Tokens of a conversation",
         picture("tokens", "Tokens per conversation by arm") if _any_tokens(scores) else f"{NOT_RUN}: no token counts",
         scoreboard.tokens_table(scores),
