@@ -134,7 +134,7 @@ def test_a_reworded_node_is_recompiled_alone_and_passes(site: Path, tmp_path: Pa
     assert gate["outcome"] == "passed"
     assert gate["procedures"]["travel_booking"]["changed"]["nodes"].keys() == {"greet"}
     assert page.startswith("<!-- flowc: recompile -->\n## Recompile: gate passed\n")
-    assert ": 9 stages ran, 0 came from the run cache, in " in page
+    assert ": 10 stages ran, 0 came from the run cache, in " in page
     assert "Untouched: zoom_support." in page
     assert f"| node greet | say | {text(old)} | {text(new)} |" in page
     assert "60 scenarios asked of both models" in page
