@@ -24,7 +24,6 @@ from flowc.graph import Graph, hubs
 from flowc.records import Conversation, Message, read_jsonl, read_record, write_json, write_jsonl
 from flowc.scenarios import Scenario
 from flowc.transcripts import Ended, Tokens, Transcript, Turn
-from tests.example import play
 
 REAL = ("parse", "generate", "frontier", "evaluate", "report")
 
@@ -77,6 +76,8 @@ def _converse(args: argparse.Namespace, arm: str, knows: list[str]) -> None:
 
 
 def _answer(graph: Graph, scenario: Scenario, arm: str, knows: list[str]) -> Transcript:
+    from tests.example import play  # here: takes a second, and the other stages need none of it
+
     right = play(graph, scenario).model_copy(update={"arm": arm, "tokens": Tokens(prompt=90, completion=10, calls=5)})
     for i, turn in enumerate(right.turns):
         if turn.message.role == "assistant" and turn.labels[0] not in knows:

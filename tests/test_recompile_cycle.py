@@ -17,7 +17,7 @@ import yaml
 
 from flowc.markdown import text
 from tests.test_pipeline import paths
-from tests.workspace import Workspace, copy_repository
+from tests.workspace import Workspace, copy_repository, cut_prices
 
 SIZES = {"train": 24, "branches": 2, "eval": 4, "scenarios": 60}
 TRAVEL = ("parse", "generate", "tokenize", "train", "benchmark", "simulate", "frontier", "evaluate")
@@ -93,6 +93,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     values = yaml.safe_load(scale.read_text())
     values["generate"] |= SIZES
     scale.write_text("# @package _global_\n" + yaml.safe_dump(values))
+    cut_prices(work.folder)
+    edit(work.folder / "conf/evaluate/default.yaml", "resamples: 10000", "resamples: 200")
     config = work.folder / "conf/config.yaml"
     edit(config, "arms: [floor, in_context, orchestrated]", "arms: [floor]")
     edit(config, "\nsources:", "\nsources:\n  zoom_support: {file: zoom_support.yaml}")

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.test_pipeline import paths
-from tests.workspace import ROOT, Workspace, copy_repository
+from tests.workspace import ROOT, Workspace, copy_repository, cut_prices
 
 VERBS = ("parse", "generate", "tokenize", "train", "benchmark", "simulate", "frontier", "evaluate")
 PER_PROCEDURE = (*VERBS, "baseline-floor")
@@ -85,6 +85,7 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wiring") / "repository"
     workspace = Wired(copy_repository(folder).folder)
     shutil.rmtree(folder / "reports", ignore_errors=True)
+    cut_prices(folder)
     workspace.add("zoom_support", "Start zoom")
     workspace.edit("conf/config.yaml", "arms: [floor, in_context, orchestrated]", "arms: [floor]")
     workspace.compose()

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from flowc.completion import KEYS
 
@@ -91,3 +92,16 @@ def copy_repository(folder: Path) -> Workspace:
     workspace = Workspace(folder)
     workspace.run("git", "init", "--quiet", "--initial-branch", "main")
     return workspace
+
+
+def cut_prices(folder: Path) -> None:
+    """Leave one model in the list of prices, which is nearly half of params.yaml and of dvc.lock.
+
+    DVC parses params.yaml for every stage, and dvc.lock for every stage that ran: four fifths of its time.
+    """
+    prices, report = folder / "conf/prices.yaml", folder / "conf/report/default.yaml"
+    values = yaml.safe_load(report.read_text())
+    kept = values["cost"]["models"] = values["cost"]["models"][:1]
+    models = yaml.safe_load(prices.read_text())["models"]
+    prices.write_text("# @package prices\n" + yaml.safe_dump({"models": {name: models[name] for name in kept}}))
+    report.write_text(yaml.safe_dump(values))
