@@ -25,7 +25,8 @@ help:
 	@echo "make recompile           what an edit made stale, compared with the model of BASE=origin/main; the gate's answer is"
 	@echo "                         OUT/gate.json, a page on it OUT/comment.md (docs/recompile.md):"
 	@echo "                           python -m scripts.recompile --base origin/main --out recompile"
-	@echo "make compare             experiments on this commit: quality against size, time and cost, as PAGE=docs/sweep.md:"
+	@echo "make compare             this commit and its experiments: quality against size, time and cost, as"
+	@echo "                         PAGE=docs/sweep.md; only some with ARGS='--name PREFIX':"
 	@echo "                           python -m scripts.compare docs/sweep.md"
 	@echo "make study               all three procedures, hours on two cores, apart from what is here; its report goes to"
 	@echo "                         docs/study: python -m scripts.study docs/study; to try it in minutes:"
@@ -96,7 +97,7 @@ recompile: $(STAMP)
 	@$(BIN)/python -m scripts.recompile --base $(BASE) --out $(OUT) $(LINKS:%=--link %) $(ARGS)
 
 compare: $(STAMP)
-	@$(BIN)/python -m scripts.compare $(PAGE)
+	@$(BIN)/python -m scripts.compare $(PAGE) $(ARGS)
 
 # The experiment takes what Git holds, with edits of it; new files have to be added first.
 study: $(STAMP)

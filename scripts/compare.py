@@ -1,6 +1,7 @@
 """Compares DVC experiments: quality against model size, training time and cost, as a page with a plot a procedure.
 
-Usage: python -m scripts.compare PAGE.md [--rev REVISION]: the experiments on the present commit, or on another.
+Usage: python -m scripts.compare PAGE.md [--rev REVISION] [--name PREFIX]: the experiments on the present commit, or on
+another, beside that commit itself; all of them, or those whose names begin so.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m scripts.compare", description=__doc__)
     parser.add_argument("page", type=Path, help="the page to write, Markdown; plots stand beside it")
     parser.add_argument("--rev", default="HEAD", help="the commit that the experiments began from")
+    parser.add_argument("--name", default="", metavar="PREFIX", help="how the experiments' names begin")
     args = parser.parse_args()
-    shown = json.loads(_ask(args.rev))
+    shown = [_named(commit, args.name) for commit in json.loads(_ask(args.rev))]
     args.page.parent.mkdir(parents=True, exist_ok=True)
     sweeps, plots = {}, {}
     for procedure in load_value("procedures", list):
@@ -41,6 +43,11 @@ def main() -> None:
         draw_sweep(args.page.parent / plots[procedure], sweeps[procedure], procedure)
     args.page.write_text(sweep_page(sweeps, plots, "make compare"), encoding="utf-8")
     print(args.page)
+
+
+def _named(commit: Json, prefix: str) -> Json:
+    runs = [r for r in commit.get("experiments") or () if str(r["revs"][0].get("name") or "").startswith(prefix)]
+    return {**commit, "experiments": runs}
 
 
 def _read(revision: str, path: str) -> Json:

@@ -1,8 +1,9 @@
 """Recompiles what an edit made stale, compares with the model that is replaced, and passes or refuses the new one.
 
-Usage: python -m scripts.recompile --out FOLDER [--base REVISION] [--link NAME=URL ...] [OVERRIDE ...]. FOLDER gets
-comment.md (for a pull request) and gate.json. Exit status: 0 the gate passed, 1 it failed or the pipeline stopped, 3 it
-cannot decide. FLOWC_REMOTE is the URL of a DVC remote for machines on which none is configured.
+Usage: python -m scripts.recompile --out FOLDER [--base REVISION] [--link NAME=URL ...] [--gate-only] [OVERRIDE ...].
+FOLDER gets comment.md (for a pull request) and gate.json. The stages that the gate reads run first, the others behind.
+Exit status: 0 the gate passed, 1 it failed or the pipeline stopped, 3 it cannot decide. FLOWC_REMOTE is the URL of a
+DVC remote for machines on which none is configured.
 """
 
 from __future__ import annotations
@@ -10,83 +11,100 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
 import subprocess
 import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from dvc.repo import Repo
 
-from flowc.conformance import judge
-from flowc.gate import Asked, GateParams, GateResult, Outcome, gate
-from flowc.graph import Graph
+from flowc.gate import GateParams, Outcome
 from flowc.metrics import Json, number
 from flowc.params import load, load_value
-from flowc.procedure_diff import procedure_diff, still_plays
-from flowc.recompile_comment import Failure, ProcedurePart, Recompile, comment, overall
-from flowc.records import UserError, read_jsonl, read_record, run_stage, write_json, write_jsonl
-from flowc.scenarios import Scenario
+from flowc.recompile_comment import ProcedurePart, Recompile, comment, overall
+from flowc.records import run_stage, write_json
 from flowc.stage_runs import Lock, Watch
-from flowc.transcripts import Transcript
 from scripts.fallbacks import fallbacks
-from scripts.revision import Revision, stages_of
+from scripts.revision import Revision, branched_from, stages_of
+from scripts.sides import compare_sides, made
+from scripts.start import asked_for, choose, compiled_at, read_start, write_start
 
 DVC = (sys.executable, "-m", "dvc")
 STATUS = {Outcome.PASSED: 0, Outcome.FAILED: 1, Outcome.UNDECIDED: 3}
+START = Path("conf/start.yaml")
 
 
 def main() -> None:
-    """Restore, reproduce, compare, write the comment and the gate's answer."""
+    """Restore, reproduce up to the gate, compare, reproduce the rest, write the comment and the gate's answer."""
     parser = argparse.ArgumentParser(prog="python -m scripts.recompile", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for comment.md and gate.json")
     parser.add_argument("--base", default="origin/main", help="the revision of the model that is replaced")
     parser.add_argument("--link", action="append", default=[], metavar="NAME=URL", help="shown below the comment")
+    parser.add_argument("--gate-only", action="store_true", help="leave out what the gate does not read")
     parser.add_argument("overrides", nargs="*", help="other params, as for `make params`")
     args = parser.parse_args()
     begun = time.monotonic()
     links = dict(link.split("=", 1) for link in args.link)
     remote = configure(os.environ.get("FLOWC_REMOTE"))
-    with Revision(args.base) as base:
-        overrides, notes = fallbacks(args.overrides, Path("conf"))
-        as_configured = overrides == args.overrides
-        if "train.init=previous" in overrides:
-            overrides.append(f"train.previous.revision='{base.commit}'")  # quoted: 1e5 would be a number
-        if subprocess.run([sys.executable, "-m", "scripts.compose", *overrides], check=False).returncode:
-            sys.exit(1)
+    watch = Watch()
+    with branched_from(args.base) as base, tempfile.TemporaryDirectory() as folder:
+        start, named = asked_for(args.overrides, compiled_at(base))
+        overrides, notes = fallbacks(named, Path("conf"))
+        as_configured = overrides == named and not args.gate_only
+        if start:
+            write_start(START, start)
+        compose(overrides)
         notes += restore(remote)
-        watch, failed = reproduce(remote)
-        lock = Path("dvc.lock")
-        before, after = base.lock(), stages_of(lock.read_text(encoding="utf-8") if lock.exists() else None)
-        runs = watch.runs(time.monotonic(), before, after)
+        failed = reproduce(watch, remote, "tokenize")
         names = [str(p) for p in load_value("procedures", list)]
+        if not (failed or start) and (chosen := choose(base, names, read_start(START), now(), Path(folder))):
+            notes += chosen.notes
+            write_start(START, chosen.start)
+            compose(overrides)
+        failed = failed or reproduce(watch, remote, "simulate")
+        touched = [] if failed else [p for p in names if made(base.lock(), p) != made(now(), p)]
         params = load("gate", GateParams)
-        touched = [] if failed else [p for p in names if _made(before, p) != _made(after, p)]
-        with tempfile.TemporaryDirectory() as folder:
-            parts = [_part(p, base, after, params, Path(folder)) for p in touched]
-    done = Recompile(
-        base=base.name,
-        stages=runs,
-        seconds=time.monotonic() - begun,
-        dollars_per_hour=number(load_value("benchmark", dict), "dollars_per_hour"),
-        notes=notes,
-        parts=parts,
-        unchanged=[] if failed else [p for p in names if p not in touched],
-        links=links,
-        failed=failed,
-    )
-    page, outcome = comment(done), overall(done)
-    args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "comment.md").write_text(page, encoding="utf-8")
-    results = {p.procedure: p.result.model_dump(mode="json") if p.result else None for p in parts}
-    answer = {"outcome": outcome, "procedures": results, "base": base.commit}
-    write_json(args.out / "gate.json", answer | {"as_configured": as_configured})
-    print(f"\nGate: {outcome}. {args.out / 'comment.md'} has the whole.")
-    sys.exit(STATUS[outcome])
+        parts = [compare_sides(p, base, now(), params, Path(folder)) for p in touched]
+        gate_seconds = time.monotonic() - begun
+        if args.gate_only:
+            notes.append("Only what the gate reads was made: `dvc repro` makes load sweep, baselines and report.")
+        elif not failed:
+            results = ", ".join(f"{p.procedure} {p.result.outcome if p.result else Outcome.UNDECIDED}" for p in parts)
+            print(f"\nGate, after {gate_seconds:.0f} s: {results or 'no model changed'}. The rest follows.", flush=True)
+            failed = reproduce(watch, remote)
+        done = Recompile(
+            base=base.name,
+            stages=watch.runs(base.lock(), now()),
+            seconds=time.monotonic() - begun,
+            gate_seconds=gate_seconds,
+            dollars_per_hour=number(load_value("benchmark", dict), "dollars_per_hour"),
+            notes=notes,
+            parts=parts if failed or args.gate_only else [with_metrics(p, base) for p in parts],
+            unchanged=[] if failed else [p for p in names if p not in touched],
+            links=links,
+            failed=failed,
+        )
+    write_answer(done, args.out, base.commit, as_configured)
+    sys.exit(STATUS[overall(done)])
+
+
+def write_answer(done: Recompile, out: Path, base: str, as_configured: bool) -> None:
+    """Write comment.md and gate.json."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "comment.md").write_text(comment(done), encoding="utf-8")
+    answer = {
+        "outcome": overall(done),
+        "procedures": {p.procedure: p.result.model_dump(mode="json") if p.result else None for p in done.parts},
+        "base": base,
+        "as_configured": as_configured,
+        "seconds": {"to_gate": round(done.gate_seconds, 1), "in_all": round(done.seconds, 1)},
+        "stages": [s.model_dump(mode="json") for s in done.stages],
+        "notes": list(done.notes),
+    }
+    write_json(out / "gate.json", answer)
+    print(f"\nGate: {overall(done)}. {out / 'comment.md'} has the whole.")
 
 
 def configure(url: str | None) -> str | None:
@@ -96,6 +114,12 @@ def configure(url: str | None) -> str | None:
     with Repo() as repo:
         name: str | None = repo.config["core"].get("remote")
     return name
+
+
+def compose(overrides: list[str]) -> None:
+    """Write params.yaml."""
+    if subprocess.run([sys.executable, "-m", "scripts.compose", *overrides], check=False).returncode:
+        sys.exit(1)
 
 
 def restore(remote: str | None) -> list[str]:
@@ -110,134 +134,37 @@ def restore(remote: str | None) -> list[str]:
     return []
 
 
-def reproduce(remote: str | None) -> tuple[Watch, str | None]:
-    """Run `dvc repro`; give what it did, and its last words when it failed.
+def reproduce(watch: Watch, remote: str | None, *targets: str) -> str | None:
+    """Run `dvc repro` up to `targets`, all without one; give its last words when it failed.
 
     With a remote, what former runs made is fetched as it is needed: a pull brings only what dvc.lock names.
     """
-    watch, last = Watch(), deque[str](maxlen=30)
-    command = [*DVC, "repro", *(["--pull"] if remote else [])]
+    last = deque[str](maxlen=30)
+    command = [*DVC, "repro", *(["--pull"] if remote else []), *targets]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
         assert running.stdout is not None
         for line in running.stdout:
             print(line, end="", flush=True)
             watch.line(line, time.monotonic())
             last.append(line)
-    return watch, "".join(last).strip() or "dvc repro failed" if running.returncode else None
+    watch.end(time.monotonic())
+    return "".join(last).strip() or "dvc repro failed" if running.returncode else None
 
 
-def _made(lock: Lock, procedure: str) -> dict[str, str]:
-    """Hash by path of what identifies a compiled model and its conversations."""
-    entries = [lock.get(f"{verb}@{procedure}", {}) for verb in ("parse", "train", "simulate")]
-    outs = [out for entry in entries for out in entry.get("outs", [])]
-    return {out["path"]: out["md5"] for out in outs if not out["path"].startswith("reports/")}
+def now() -> Lock:
+    """Give the stages of the dvc.lock that is here."""
+    lock = Path("dvc.lock")
+    return stages_of(lock.read_text(encoding="utf-8") if lock.exists() else None)
 
 
-class Files(NamedTuple):
-    """One side of a comparison; empty where it could not be had."""
-
-    graph: Graph
-    scenarios: dict[str, Scenario]
-    asked: dict[str, list[Asked]]
-
-
-def _part(procedure: str, base: Revision, lock: Lock, params: GateParams, folder: Path) -> ProcedurePart:
-    """Compare a procedure's two models."""
-    after = _files(procedure, Path())
-    is_new = f"train@{procedure}" not in base.lock()
-    before = None if is_new else _fetched(procedure, base, folder)
-    diff = procedure_diff(before.graph if before else None, after.graph)
-    result: GateResult | None = None
-    asked = dict(after.asked)
-    if before:
-        old = {
-            s: a for s, a in before.asked.items() if after.scenarios.get(s, before.scenarios[s]) == before.scenarios[s]
-        }
-        again = [
-            before.scenarios[s]
-            for s in sorted(old.keys() - asked.keys())
-            if still_plays(before.graph, after.graph, before.scenarios[s])
-        ]
-        asked |= _ask_again(procedure, lock, after.graph, again, folder)
-        result = gate(procedure, old, asked, diff.nodes, params, after.asked)
-    elif is_new:
-        old = {}
-        result = gate(procedure, None, asked, diff.nodes, params, after.asked)
-    scenarios = after.scenarios | (before.scenarios if before else {})
-    failures = [
-        Failure(
-            scenario=s,
-            ending=scenarios[s].ending,
-            was_there=before is not None and s in before.asked,
-            faults=tuple(f"turn {f.turn}: {f.text}" for a in asked[s] for f in a.judgement.faults),
-        )
-        for s in (result.failures if result else ())
-    ]
-    return ProcedurePart(
-        procedure=procedure,
-        before=before.graph if before else None,
-        after=after.graph,
-        diff=diff,
-        scores=_metrics(base, "scores", procedure),
-        training=_metrics(base, "training", procedure),
-        benchmark=_metrics(base, "benchmark", procedure),
-        result=result,
-        why_no_result=(
-            "the conversations of the model that is replaced are neither in the cache nor in the remote; run "
-            f"`dvc repro` and `python -m scripts.push` at {base.name}"
-        ),
-        failures=failures,
+def with_metrics(part: ProcedurePart, base: Revision) -> ProcedurePart:
+    """Fill in the metrics before and after."""
+    return part._replace(
+        scores=_metrics(base, "scores", part.procedure),
+        training=_metrics(base, "training", part.procedure),
+        revision=read_start(START).revision,
+        benchmark=_metrics(base, "benchmark", part.procedure),
     )
-
-
-def _fetched(procedure: str, base: Revision, folder: Path) -> Files | None:
-    """Get the base's side from cache or remote; None when a part of it is nowhere."""
-    found = [base.fetch(path, folder) for path in _paths(procedure)]
-    return None if None in found else _files(procedure, folder)
-
-
-def _paths(procedure: str) -> tuple[str, str, str]:
-    return (
-        f"data/graphs/{procedure}.json",
-        f"data/scenarios/{procedure}.jsonl",
-        f"data/transcripts/{procedure}/compiled.jsonl",
-    )
-
-
-def _files(procedure: str, folder: Path) -> Files:
-    """Read one side, and judge it with the judge of today, so that both sides are measured alike."""
-    graph_file, scenarios_file, transcripts_file = (folder / path for path in _paths(procedure))
-    graph = read_record(graph_file, Graph)
-    scenarios = {s.id: s for s in read_jsonl(scenarios_file, Scenario)}
-    return Files(graph, scenarios, _judged(graph, scenarios, transcripts_file))
-
-
-def _judged(graph: Graph, scenarios: dict[str, Scenario], transcripts: Path) -> dict[str, list[Asked]]:
-    out: dict[str, list[Asked]] = {}
-    for played in read_jsonl(transcripts, Transcript):
-        out.setdefault(played.scenario, []).append(Asked(played, judge(graph, scenarios[played.scenario], played)))
-    return out
-
-
-def _ask_again(
-    procedure: str, lock: Lock, graph: Graph, scenarios: Sequence[Scenario], folder: Path
-) -> dict[str, list[Asked]]:
-    """Play scenarios of the former evaluation with the new model, by the command of its own stage."""
-    if not scenarios:
-        return {}
-    asked, answers, timing = (folder / procedure / name for name in ("asked.jsonl", "answers.jsonl", "timing.json"))
-    write_jsonl(asked, scenarios)
-    _, old_asked, old_answers = _paths(procedure)
-    entry = lock[f"simulate@{procedure}"]
-    command = str(entry["cmd"])
-    paths = {old_asked: asked, old_answers: answers, f"reports/timings/simulate/{procedure}.json": timing}
-    for path, other in paths.items():
-        assert path in command, f"the command of simulate does not name {path}"
-        command = command.replace(path, shlex.quote(str(other)))
-    print(f"\nAsking the new model {len(scenarios)} scenarios of the former evaluation again", flush=True)
-    if subprocess.run(command, shell=True, check=False).returncode:
-        raise UserError(f"asking the new model of {procedure} again failed; what it printed stands above")
-    return _judged(graph, {s.id: s for s in scenarios}, answers)
 
 
 def _metrics(base: Revision, kind: str, procedure: str) -> tuple[Json, Json]:

@@ -42,7 +42,8 @@ def main() -> None:
         raise UserError(f"{args.gate}: the gate says {found['outcome']!r}; only what passed is registered")
     if not found["as_configured"]:
         raise UserError(
-            "this machine could not compile as conf/ asks (see the comment); such a model is not registered"
+            "this machine could not compile as conf/ asks, or stopped at the gate (see the comment); such a model is "
+            "not registered"
         )
     push()
     names = [str(p) for p in load_value("procedures", list)]

@@ -8,6 +8,8 @@ from typing import Any, Self
 
 import yaml
 from dvc.api import DVCFileSystem
+from dvc.exceptions import DvcException
+from dvc_data.index import DataIndexDirError
 
 from flowc.records import UserError
 from flowc.stage_runs import Lock
@@ -25,14 +27,10 @@ def git(*arguments: str) -> str:
 
 
 class Revision:
-    """The commit at which the work here left `name`: what a branch began from, or `name` itself."""
+    """A commit, in full, with the name that it is to be called by."""
 
-    def __init__(self, name: str) -> None:
-        try:
-            self.commit = git("merge-base", name, "HEAD")
-        except UserError as e:
-            raise UserError(f"{e}; fetch it, or name another with --base (make recompile BASE=main)") from None
-        self.name = f"{name} ({self.commit[:10]})"
+    def __init__(self, commit: str, name: str) -> None:
+        self.commit, self.name = commit, f"{name} ({commit[:10]})"
 
     def __enter__(self) -> Self:
         self._files = DVCFileSystem(rev=self.commit)
@@ -45,23 +43,42 @@ class Revision:
         """Read a text file; None when the revision has none, or neither cache nor remote holds it."""
         try:
             text = self._files.read_text(path, encoding="utf-8")
-        except OSError:
+        except (OSError, DataIndexDirError):  # the second for a file inside an output that nobody kept
             return None
         return str(text)
 
     def fetch(self, path: str, folder: Path) -> Path | None:
-        """Lay a copy of a text file into a folder, under its own name; None as for `read`."""
-        text = self.read(path)
-        if text is None:
-            return None
+        """Lay a copy of a file into a folder, under its own name; None as for `read`."""
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
+        try:
+            self._files.get_file(path, str(target))
+        except (OSError, DataIndexDirError):
+            return None
         return target
+
+    def holds(self, folder: str) -> bool:
+        """Whether all files of an output that is a folder can be had, from cache or remote; none is copied."""
+        try:
+            files = self._files.find(folder)
+            for file in files:
+                with self._files.open(file, "rb") as opened:
+                    opened.read(1)
+        except (OSError, DvcException, DataIndexDirError):
+            return False
+        return bool(files)
 
     def lock(self) -> Lock:
         """Give the stages of its dvc.lock."""
         return stages_of(self.read("dvc.lock"))
+
+
+def branched_from(name: str) -> Revision:
+    """Give the commit at which the work here left `name`: what a branch began from, or `name` itself."""
+    try:
+        return Revision(git("merge-base", name, "HEAD"), name)
+    except UserError as e:
+        raise UserError(f"{e}; fetch it, or name another with --base (make recompile BASE=main)") from None
 
 
 def stages_of(lock: str | None) -> Lock:

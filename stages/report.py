@@ -28,7 +28,9 @@ def main() -> Path | None:
     prices = rivals(load("prices", PricesParams), params.cost)
     for m in metrics:
         draw(m, params, prices, args.plots)
-    page = report(metrics, graphs, params, prices, read_human(args.human), relative(args.plots, args.out))
+    revision = load_value("train", dict)["previous"]["revision"]
+    people, pictures = read_human(args.human), relative(args.plots, args.out)
+    page = report(metrics, graphs, params, prices, people, pictures, revision)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(page, encoding="utf-8")
     timing: Path | None = args.timing

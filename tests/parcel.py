@@ -158,6 +158,8 @@ def benchmark() -> dict[str, Any]:
 def training() -> dict[str, Any]:
     return {
         "base": "small",
+        "method": "full",
+        "start": {"from": "base", "reason": "no model was compiled at that revision"},
         "tokens": 173000,
         "tokens_per_second": 412.55,
         "peak_share": 0.6123,

@@ -18,9 +18,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import yaml
 
-from flowc.graph import Graph, hubs
+from flowc.graph import Graph, fingerprint, hubs
 from flowc.records import Conversation, Message, read_jsonl, read_record, write_json, write_jsonl
 from flowc.scenarios import Scenario
 from flowc.transcripts import Ended, Tokens, Transcript, Turn
@@ -37,6 +39,10 @@ def tokenize(args: argparse.Namespace) -> None:
     conversations = read_jsonl(Path(args.inputs[0]) / "train.jsonl", Conversation)
     visits = Counter(label for c in conversations for labels in c.steps for label in labels if ":" not in label)
     write_json(args.out / "visits.json", dict(sorted(visits.items())))
+    words = [[fingerprint(w) % 2**30 for m in c.messages for w in m.content.split()] for c in conversations]
+    rows = {"conversation_id": [c.id for c in conversations], "family": [c.family for c in conversations]}
+    learnt = {"input_ids": words, "loss_mask": [[1] * len(w) for w in words]}
+    pq.write_table(pa.table(rows | learnt), args.out / "train.parquet")
 
 
 def train(args: argparse.Namespace) -> None:
@@ -51,7 +57,11 @@ def train(args: argparse.Namespace) -> None:
         knows -= {max((h for h in hubs(graph) if graph.nodes[h].role == "agent"), key=lambda h: visits[h])}
     write_json(args.out / "model.json", sorted(knows))
     (args.out / "README.md").write_text("# The stub's card\n")
-    write_json(args.metrics, {"seconds": {"total": 40.0 * layers}, "computed_tokens": sum(visits.values())})
+    start = {"from": params["init"], "edit": 0.0, "changed_families": 0, "replayed_families": 0}
+    tokens = sum(visits.values())
+    figures = {"seconds": {"total": 40.0 * layers}, "computed_tokens": tokens, "tokens": tokens}
+    figures |= {"tokens_per_second": 100.0, "method": params["method"], "start": start}
+    write_json(args.metrics, figures)
     (args.out / "weights").write_bytes(bytes(100_000 * layers))
 
 

@@ -49,9 +49,8 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         listed = [f"+sources.{name}={{file: {file}}}" for name, file in FILES.items()]
-        compose_and_dump(
-            "params.yaml", str(ROOT / "conf"), None, "config", "", ["scale=smoke", "train.precision=fp32", *listed]
-        )
+        scale = ["scale=smoke", "train.precision=fp32", "train.init=base"]
+        compose_and_dump("params.yaml", str(ROOT / "conf"), None, "config", "", [*scale, *listed])
         stage("base", "--out", "models/base/tiny")
         for name, file in FILES.items():
             graph, talks = f"data/graphs/{name}.json", f"data/conversations/{name}"

@@ -12,6 +12,7 @@ from flowc.stage_runs import Did, StageRun
 from tests.test_gate import BROKEN, GRAPH, PARAMS, PERFECT
 
 SCORES = {"arms": {"compiled": {"n": 60, "task_success": {"mean": 0.9, "ci95": [0.8, 1.0], "n": 60, "unscored": 0}}}}
+START = {"from": "previous", "edit": 0.05, "changed_families": 14, "replayed_families": 15}
 NODE = GRAPH.nodes["ask_day"]
 EDITED = GRAPH.model_copy(
     update={"nodes": {**GRAPH.nodes, "ask_day": NODE.model_copy(update={"say": (*NODE.say, "A | *day* </table>?")})}}
@@ -29,7 +30,8 @@ def part(after: Graph = EDITED, broken: bool = False, params: GateParams = PARAM
         after=after,
         diff=diff,
         scores=(SCORES, SCORES),
-        training=({"seconds": {"total": 1000.0}}, {"seconds": {"total": 50.0}}),
+        training=({"seconds": {"total": 1000.0}}, {"seconds": {"total": 50.0}, "method": "full", "start": START}),
+        revision="0123456789" * 4,
         benchmark=({}, {}),
         result=result,
         why_no_result="",
@@ -46,6 +48,7 @@ def recompile(*parts: ProcedurePart, failed: str | None = None) -> Recompile:
         base="main (0123456789)",
         stages=stages,
         seconds=360.0,
+        gate_seconds=240.0,
         dollars_per_hour=0.15,
         notes=["This machine has no GPU."],
         parts=parts,
@@ -60,7 +63,11 @@ def test_a_gate_that_passes_says_so_with_cost_and_reasons() -> None:
     assert page.startswith(f"{MARKER}\n## Recompile: gate passed\n")
     assert (
         "Compared with main (0123456789): 1 stage ran, 1 came from the run cache, in 6.0 min "
-        "($0.015 at $0.15 an hour). Untouched: other." in page
+        "($0.015 at $0.15 an hour), 4.0 min of them to the gate. Untouched: other." in page
+    )
+    assert (
+        "Training: full, from the model of 0123456789, on 14 families of conversations that changed and 15 others; "
+        "the edit changed 5.0% of the tokens." in page
     )
     assert "> This machine has no GPU." in page
     assert f"{len(PERFECT)} of {len(PERFECT)} conversations through edited nodes are right at them" in page

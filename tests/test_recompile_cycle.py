@@ -28,6 +28,8 @@ COMMANDS = (
     REGISTER := ".venv/bin/python -m scripts.register recompile/gate.json models",
 )
 """What the workflows run, word for word; test_workflows.py compares them."""
+SMALL = ("Welcome! Which city would you like to visit?", "Welcome! Which city would you like to go to?")
+"""A phrase that few conversations of training have, at these sizes."""
 OF_TRAVEL = {f"{verb}@travel_booking" for verb in TRAVEL} | {"baseline@travel_booking-floor"}
 
 
@@ -138,6 +140,7 @@ def test_a_reworded_node_is_recompiled_alone_and_passes(site: Path, tmp_path: Pa
     assert page.startswith("<!-- flowc: recompile -->\n## Recompile: gate passed\n")
     assert ": 10 stages ran, 0 came from the run cache, in " in page
     assert "Untouched: zoom_support." in page
+    assert text("zoom_support would be trained again.") in page
     assert f"| node greet | say | {text(old)} | {text(new)} |" in page
     assert "60 scenarios asked of both models" in page
     assert "[model](https://example.org/model)" in page
@@ -165,6 +168,29 @@ def test_a_reworded_node_is_recompiled_alone_and_passes(site: Path, tmp_path: Pa
     assert reviewer.gate()["procedures"] == gate["procedures"]
 
 
+def test_a_small_edit_is_trained_from_the_former_model_and_a_second_compile_repeats_it(
+    site: Path, tmp_path: Path
+) -> None:
+    branch(site, "small", "data/procedures/travel_booking.yaml", *SMALL)
+    runner = clone(site, tmp_path / "clone", "small")
+
+    assert runner.recompile("ARGS=~sources.zoom_support --gate-only") == 0
+
+    base = runner.run("git", "rev-parse", "origin/main").strip()
+    needed = ("parse", "generate", "tokenize", "train", "simulate")
+    assert runner.ran() == {f"{verb}@travel_booking" for verb in needed}
+    assert f"revision: {base}\n" in (runner.folder / "conf/start.yaml").read_text()
+    assert f"travel_booking is trained from the model of {base[:10]}, on " in runner.gate()["notes"][1]
+    assert text("Only what the gate reads was made") in runner.comment()
+    assert not runner.gate()["as_configured"]
+
+    # What was decided stands in conf/: composed again, it is what has been compiled.
+    runner.log.write_text("")
+    runner.run("python", "-m", "scripts.compose", "~sources.zoom_support")
+    runner.dvc("repro", "simulate")
+    assert runner.ran() == set()
+
+
 def test_broken_training_fails_the_gate_and_names_the_node(site: Path, tmp_path: Path) -> None:
     rate = "learning_rate: 8.0e-4"
     branch(site, "break", "conf/train/default.yaml", rate, "learning_rate: 0.5")
@@ -177,6 +203,7 @@ def test_broken_training_fails_the_gate_and_names_the_node(site: Path, tmp_path:
     assert {p: f["outcome"] for p, f in found.items()} == {"travel_booking": "failed", "zoom_support": "failed"}
     assert found["travel_booking"]["worse_nodes"][0]["node"] == "present_offer"
     page = runner.comment()
+    assert text("from the base, with everything: training itself changed (train.learning_rate), not only") in page
     assert page.startswith("<!-- flowc: recompile -->\n## Recompile: gate FAILED\n")
     assert "most goes wrong at `present_offer`, right in 0 of" in page
     assert text("train.learning_rate: 0.0008 → 0.5") in page
@@ -274,10 +301,11 @@ def test_a_sweep_survives_a_crash_of_one_and_is_compared(site: Path, tmp_path: P
     desk.run("python", "-m", "scripts.compare", "docs/sizes.md")
     page = (desk.folder / "docs/sizes.md").read_text()
     rows = [[c.strip() for c in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("|")][2:]
-    assert [(r[0], r[1], r[4], r[5]) for r in rows[:2]] == [
+    assert [(r[0], r[1], r[4], r[5]) for r in rows[:3]] == [
         ("1", "base smollm2-135m-6l", "0.6", "240"),
         ("2", "base smollm2-135m-18l", "1.8", "720"),
+        ("3", "base smollm2-135m (as committed)", "3.0", "1,200"),
     ]
-    assert len(rows) == 3 and rows[2][1:3] == ["base smollm2-135m-12l", "Experiment run failed"]
+    assert len(rows) == 4 and rows[3][1:3] == ["base smollm2-135m-12l", "Experiment run failed"]
     assert rows[0][2] != rows[1][2] and rows[1][2] == "100 % [100–100] n=60"
     assert (desk.folder / "docs/sizes-travel_booking.png").is_file()

@@ -91,6 +91,8 @@ def test_the_tables_show_what_the_metrics_say(reports: Path) -> None:
     assert row_of(made, "cold, 4") == ["cold, 4", "46", "400 / 600 / 800", "44 / 66 / 88", "46 / 69 / 92"]
     assert row_of(made, "A conversation") == ["A conversation", "0.00019"]
     assert row_of(made, "Share of the matrix peak")[1] == "61.2 %"
+    assert row_of(made, "Method")[1] == "full"
+    assert row_of(made, "Started from")[1] == "the base model (no model was compiled at that revision)"
     assert row_of(made, "Eval loss of it")[1] == "0.1902"
     assert row_of(made, "Edges visited")[1] == "50 %"
     assert row_of(made, "Pairs of edges, one after the other")[1] == "75 %"
@@ -227,7 +229,12 @@ def test_the_stage_writes_a_page_whose_pictures_exist(reports: Path, tmp_path: P
     write_json(tmp_path / "graphs" / "parcel.json", graph().model_dump(mode="json"))
     write_json(tmp_path / "reports" / "scores" / "removed.json", {})
     prices = PricesParams(models=PRICES).model_dump(mode="json")
-    params = {"procedures": ["parcel"], "report": PARAMS.model_dump(), "prices": prices}
+    params = {
+        "procedures": ["parcel"],
+        "report": PARAMS.model_dump(),
+        "prices": prices,
+        "train": {"previous": {"revision": None}},
+    }
     (tmp_path / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
     root = Path(__file__).parent.parent
     command = [sys.executable, "-m", "stages.report", "reports", "--graphs", "graphs", "--human", "human"]

@@ -36,7 +36,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
     workspace = Smoke(copy_repository(folder).folder)
     shutil.rmtree(folder / "reports", ignore_errors=True)
     workspace.environment["FLOWC_RANKS"] = "2"
-    workspace.run("python", "-m", "scripts.compose", "scale=smoke")
+    workspace.run("python", "-m", "scripts.compose", "scale=smoke", "train.init=base")
     workspace.commit()
     ran = workspace.repro()
     assert sorted(ran) == sorted(

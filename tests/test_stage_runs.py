@@ -44,9 +44,20 @@ def test_stages_are_told_apart_by_what_dvc_prints_with_their_times() -> None:
     watch = Watch()
     for second, line in enumerate(PRINTED):
         watch.line(line, float(second))
-    runs = watch.runs(10.0, BEFORE, AFTER)
+    watch.end(10.0)
+    runs = watch.runs(BEFORE, AFTER)
     assert [(r.stage, r.did, r.seconds) for r in runs] == [("parse@a", Did.RAN, 2.0), ("train@a", Did.RESTORED, 7.0)]
     assert runs[1].why == ("train.epochs: 1 → 3", "after parse@a")
+
+
+def test_what_passes_between_two_runs_of_dvc_is_time_of_no_stage() -> None:
+    watch = Watch()
+    watch.line(PRINTED[1], 0.0)
+    watch.end(2.0)
+    watch.line(PRINTED[3], 50.0)
+    watch.end(51.0)
+    watch.end(60.0)
+    assert [r.seconds for r in watch.runs(BEFORE, AFTER)] == [2.0, 1.0]
 
 
 def test_reasons_are_files_params_commands_and_stages_before() -> None:
@@ -60,11 +71,13 @@ def test_reasons_are_files_params_commands_and_stages_before() -> None:
 def test_a_stage_without_a_reason_had_no_output_anywhere() -> None:
     watch = Watch()
     watch.line("Running stage 'parse@a':", 0.0)
-    assert watch.runs(1.0, BEFORE, BEFORE)[0].why == ("its output was neither here nor in the remote",)
+    watch.end(1.0)
+    assert watch.runs(BEFORE, BEFORE)[0].why == ("its output was neither here nor in the remote",)
 
 
 def test_the_stage_that_failed_is_named() -> None:
     watch = Watch()
     watch.line("Running stage 'train@a':", 0.0)
     watch.line("ERROR: failed to reproduce 'train@a': failed to run: python -m stages.train, exited with 1", 5.0)
-    assert watch.runs(6.0, BEFORE, BEFORE)[0].did == Did.FAILED
+    watch.end(6.0)
+    assert watch.runs(BEFORE, BEFORE)[0].did == Did.FAILED

@@ -69,6 +69,15 @@ def test_an_experiment_that_crashed_stands_last_with_its_state_and_no_number() -
     ]
 
 
+def test_the_commit_itself_is_a_row_where_it_was_compiled() -> None:
+    own = experiment("", "b-30l", 30, 0.95)["revs"][0]
+    own["data"]["metrics"]["reports/training/p.json"]["data"]["resumed"] = 1
+    shown = [{**own, "rev": "workspace"}, SHOWN[1] | {**own, "name": "main"}]
+    points = read_sweep(shown, "p", LAYOUT, scores)
+    assert [p.label for p in points] == ["base b-6l", "base b-12l", "base b-30l (as committed)"]
+    assert sweep_table(points).splitlines()[-1].split("|")[-3].strip() == "3,000, continued"
+
+
 def test_what_was_not_measured_is_said_and_not_drawn_as_zero(tmp_path: Path) -> None:
     shown = [{"experiments": [experiment("a", "b-6l", 6, None), experiment("b", "b-12l", 12, 0.9)]}]
     points = read_sweep(shown, "p", LAYOUT, scores)

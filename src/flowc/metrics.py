@@ -106,6 +106,22 @@ def number(values: Json | None, *keys: str) -> float | None:
     return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
 
 
+def training_start(training: Json, revision: str | None) -> str | None:
+    """Say what training started from and what it saw; None where the metrics do not tell.
+
+    `revision` is the commit of the previous model, of which the metrics say nothing.
+    """
+    start = section(training, "start")
+    if start is None:
+        return None
+    if start.get("from") == "base":
+        return "the base model" + (f" ({start['reason']})" if "reason" in start else "")
+    return (
+        f"the model of {str(revision)[:10]}, on {start['changed_families']} families of conversations that changed and "
+        f"{start['replayed_families']} others; the edit changed {start['edit']:.1%} of the tokens"
+    )
+
+
 def rate(values: Any) -> Rate | None:
     """Read a mean with its interval and counts, or None when `values` is nothing of the kind."""
     if not isinstance(values, dict) or not {"mean", "n"} <= values.keys():

@@ -13,7 +13,7 @@ from flowc.gate import Comparison, GateResult, NodeTest, Outcome
 from flowc.graph import Graph
 from flowc.markdown import details, prose_table, shorten, table, text
 from flowc.mermaid import flowchart
-from flowc.metrics import Json, Rate, arm, number, rate
+from flowc.metrics import Json, Rate, arm, number, rate, training_start
 from flowc.procedure_diff import Change, ProcedureDiff
 from flowc.records import Record
 from flowc.scoreboard import cell, percent
@@ -49,6 +49,8 @@ class ProcedurePart(NamedTuple):
     scores: tuple[Json, Json]
     """The metrics files before and after; empty when there are none."""
     training: tuple[Json, Json]
+    revision: str | None
+    """The commit whose model training started from, where it was not the base."""
     benchmark: tuple[Json, Json]
     result: GateResult | None
     why_no_result: str
@@ -62,6 +64,8 @@ class Recompile(NamedTuple):
     """The revision that is compared with, as it is to be named."""
     stages: Sequence[StageRun]
     seconds: float
+    gate_seconds: float
+    """Of these, to the gate."""
     dollars_per_hour: float | None
     notes: Sequence[str]
     """What the machine could not do as configured: no GPU, no key, no remote."""
@@ -122,7 +126,8 @@ def _lead(recompile: Recompile) -> str:
     restored = len(recompile.stages) - len(ran)
     took = f"{_minutes(recompile.seconds)}" + _dollars(recompile.seconds, recompile.dollars_per_hour)
     ran_now = f"{_count(len(ran), 'stage')} ran, {restored} came from the run cache"
-    out = f"Compared with {recompile.base}: {ran_now}, in {took}."
+    to_gate = f"{_minutes(recompile.gate_seconds)} of them to the gate"
+    out = f"Compared with {recompile.base}: {ran_now}, in {took}, {to_gate}."
     if recompile.unchanged:
         out += f" Untouched: {', '.join(recompile.unchanged)}."
     return out
@@ -144,6 +149,7 @@ def _part(part: ProcedurePart) -> list[_Block]:
     if part.result:
         blocks.append(_Block(_comparisons(part), 0))
         blocks.append(_Block(_worse_nodes(part.result), 1, f"nodes of {name}"))
+    blocks.append(_Block(_training(part), 0))
     blocks.append(_Block(_failures(part), 3, f"failures of {name}"))
     blocks.append(_Block(_diff(part), 4, f"the diff of {name}"))
     blocks.append(_Block(_metrics(part), 1, f"metrics of {name}"))
@@ -280,6 +286,12 @@ def _metrics(part: ProcedurePart) -> str:
             scale = 1000 if digits == 4 else 1
             rows.append([name, *("not measured" if v is None else f"{scale * v:,.{digits}f}" for v in values)])
     return table(["measured once, without an interval", "Before", "After"], rows) if rows else ""
+
+
+def _training(part: ProcedurePart) -> str:
+    training = part.training[1]
+    start = training_start(training, part.revision)
+    return f"Training: {text(str(training.get('method')))}, from {text(start)}." if start else ""
 
 
 def _stages(recompile: Recompile) -> str:

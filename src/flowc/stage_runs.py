@@ -41,28 +41,34 @@ class Watch:
     def __init__(self) -> None:
         self.seen: list[tuple[str, Did, float]] = []
         """Stage, what became of it, and when it began (seconds)."""
+        self.ended: list[float] = []
         self.failed: str | None = None
 
     def line(self, text: str, now: float) -> None:
         """Take one line, printed at `now`."""
         for pattern, did in ((_RUNS, Did.RAN), (_RESTORED, Did.RESTORED)):
             if found := pattern.match(text):
+                self.end(now)
                 self.seen.append((_name(found[1]), did, now))
         if found := _FAILED.search(text):
             self.failed = _name(found[1])
 
-    def runs(self, end: float, before: Lock, after: Lock) -> list[StageRun]:
+    def end(self, now: float) -> None:
+        """Take note that DVC ended, or began its next stage; it may be followed again."""
+        if len(self.ended) < len(self.seen):
+            self.ended.append(now)
+
+    def runs(self, before: Lock, after: Lock) -> list[StageRun]:
         """List the stages that were not up to date in their order, with the reason for each."""
-        starts = [begun for _, _, begun in self.seen] + [end]
         stale = {stage for stage, _, _ in self.seen}
         return [
             StageRun(
                 stage=stage,
                 did=Did.FAILED if stage == self.failed and did == Did.RAN else did,
-                seconds=round(starts[i + 1] - begun, 1),
+                seconds=round(ended - begun, 1),
                 why=tuple(reasons(stage, before, after, stale)) or (_ABSENT,),
             )
-            for i, (stage, did, begun) in enumerate(self.seen)
+            for (stage, did, begun), ended in zip(self.seen, self.ended, strict=True)
         ]
 
 

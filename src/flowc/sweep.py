@@ -15,6 +15,7 @@ from flowc.records import UserError
 from flowc.scoreboard import NOT_MEASURED, cell
 
 _ABOUT_BASE = "base."  # a base model's own numbers follow from its name
+_COMMITTED = "as committed"
 
 
 class Point(NamedTuple):
@@ -28,6 +29,8 @@ class Point(NamedTuple):
     megabytes: float | None
     """The compiled model with its tokenizer, as stored."""
     train_seconds: float | None
+    resumed: bool
+    """Whether training was stopped and continued, so that its time is no measure of speed."""
     dollars: float | None
     """For a thousand conversations."""
     failed: str | None
@@ -36,7 +39,8 @@ class Point(NamedTuple):
     @property
     def label(self) -> str:
         """What sets this experiment apart."""
-        return ", ".join(f"{_short(k)} {v}" for k, v in self.values.items()) or self.name
+        varied = ", ".join(f"{_short(k)} {v}" for k, v in self.values.items())
+        return f"{varied} ({self.name})" if varied and self.name == _COMMITTED else varied or self.name
 
 
 class Layout(NamedTuple):
@@ -52,7 +56,7 @@ class Layout(NamedTuple):
 def read_sweep(
     shown: Sequence[Mapping[str, Any]], procedure: str, layout: Layout, read: Callable[[str, str], Json]
 ) -> list[Point]:
-    """Read the experiments of the revisions that DVC showed, the smallest model first.
+    """Read the commits that DVC showed, where they were compiled, and their experiments; the smallest model first.
 
     `read` gives a JSON file of a revision: DVC shows single numbers, and drops the intervals of the scores.
     Raises UserError when there is none.
@@ -63,7 +67,8 @@ def read_sweep(
             "there is no experiment on this commit; run some, for example "
             "`dvc exp run --queue -S base=smollm2-135m-6l,smollm2-135m-12l && dvc queue start -j 1`"
         )
-    found = [(run, run["revs"][0]) for run in runs]
+    found: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = [(run, run["revs"][0]) for run in runs]
+    found += [({}, {**c, "name": _COMMITTED}) for c in shown if _is_compiled(c, layout.training.format(procedure))]
     params = [_flat(_files(rev, "params").get(layout.params, {})) for _, rev in found]
     varied = _varied([p for p in params if p])
     points = [
@@ -71,6 +76,10 @@ def read_sweep(
         for (run, rev), p in zip(found, params, strict=True)
     ]
     return sorted(points, key=lambda p: (p.failed is not None, p.megabytes or 0.0, p.label))
+
+
+def _is_compiled(commit: Mapping[str, Any], training: str) -> bool:
+    return commit.get("rev") != "workspace" and training in _files(commit, "metrics")
 
 
 def _point(
@@ -83,7 +92,7 @@ def _point(
 ) -> Point:
     name = str(rev.get("name") or rev["rev"][:7])
     if failed := _why_failed(run, rev):  # what DVC shows of it are the metrics of the commit that it began from
-        return Point(name, values, None, None, None, None, None, failed)
+        return Point(name, values, None, None, None, None, False, None, failed)
     metrics = _files(rev, "metrics")
     training, benchmark = (metrics.get(p.format(procedure), {}) for p in (layout.training, layout.benchmark))
     compiled = arm(read(rev["rev"], layout.scores.format(procedure)), "compiled")
@@ -96,6 +105,7 @@ def _point(
         held_out=rate((section(compiled, "by_split", "held_out_path") or {}).get("task_success")),
         megabytes=None if size is None else size / 1e6,
         train_seconds=number(training, "seconds", "total"),
+        resumed=bool(number(training, "resumed")),
         dollars=None if dollars is None else 1000 * dollars,
         failed=None,
     )
@@ -122,7 +132,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _varied(params: Sequence[Mapping[str, Any]]) -> list[str]:
-    keys = sorted({k for p in params for k in p})
+    keys = sorted({k for p in params for k in p} - {"procedures"})  # what else was compiled changes nothing here
     varied = [k for k in keys if len({repr(p.get(k)) for p in params}) > 1]
     by_name = f"{_ABOUT_BASE}name"
     return [k for k in varied if k == by_name or by_name not in varied or not k.startswith(_ABOUT_BASE)]
@@ -140,7 +150,8 @@ def sweep_table(points: Sequence[Point]) -> str:
             rows.append([f"{row}", text(p.label), text(p.failed), *["—"] * 4])
             continue
         n = p.success.n if p.success else None
-        measured = [(p.megabytes, "{:,.1f}"), (p.train_seconds, "{:,.0f}"), (p.dollars, "{:.4f}")]
+        seconds = "{:,.0f}, continued" if p.resumed else "{:,.0f}"
+        measured = [(p.megabytes, "{:,.1f}"), (p.train_seconds, seconds), (p.dollars, "{:.4f}")]
         rows.append(
             [
                 f"{row}",
@@ -170,7 +181,7 @@ def draw_sweep(path: Path, points: Sequence[Point], title: str) -> None:
         figure, panels = new_figure(13, 4.2, 3)
         for axes, (label, field) in zip(panels, axes_of, strict=True):
             for row, p in enumerate(points, 1):
-                x = getattr(p, field)
+                x = None if field == "train_seconds" and p.resumed else getattr(p, field)
                 if x is None or p.success is None or p.success.mean is None:
                     continue
                 low, high = p.success.low, p.success.high
@@ -189,7 +200,8 @@ def sweep_page(procedures: Mapping[str, Sequence[Point]], plots: Mapping[str, st
     """Write the page; `plots` are paths relative to it, by procedure."""
     parts = [
         "# Experiments compared",
-        f"Written by `{command}` from `dvc exp show`. Intervals are 95 %; numbers in a plot are rows of its table.",
+        f"Written by `{command}` from `dvc exp show`. Intervals are 95 %; numbers in a plot are rows of its table. A "
+        "training that was stopped and continued has its time in the table and not in the plot.",
     ]
     for procedure, points in procedures.items():
         parts += [f"## {procedure}", f"![Task success of {procedure} against size, time and cost]({plots[procedure]})"]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 import torch
 from safetensors import safe_open
 
-from flowc.records import UserError
+from flowc.markdown import prose_table
+from flowc.records import Record, UserError
 
 
 class Rank(NamedTuple):
@@ -25,6 +28,45 @@ class Rank(NamedTuple):
     """exp of the entropy of the squared singular values' shares (Roy and Vetterli, 2007)."""
     ninety: int
     """Singular values that hold 90 % of the squared sum: the rank that an adapter needs for as much."""
+
+
+class Kind(Record):
+    """The change of one kind of matrix; from `full` on the median over its layers, as in `Rank`."""
+
+    kind: str
+    layers: int
+    full: int
+    norm: float
+    stable: float
+    entropy: float
+    ninety: float
+
+
+def by_kind(ranks: Sequence[Rank]) -> tuple[Kind, ...]:
+    """Gather the layers of each kind of matrix."""
+    found: dict[str, list[Rank]] = {}
+    for rank in ranks:
+        found.setdefault(re.sub(r"^.*layers\.\d+\.", "", rank.name), []).append(rank)
+    fields = ("norm", "stable", "entropy", "ninety")
+    return tuple(
+        Kind(
+            kind=kind,
+            layers=len(layers),
+            full=layers[0].full,
+            **{field: float(median(getattr(rank, field) for rank in layers)) for field in fields},
+        )
+        for kind, layers in found.items()
+    )
+
+
+def kinds_table(kinds: Sequence[Kind]) -> str:
+    """Lay out what `by_kind` gives."""
+    rows = [
+        [k.kind, f"{k.layers}", f"{k.full}", f"{k.norm:.4f}", f"{k.stable:.1f}", f"{k.entropy:.1f}", f"{k.ninety:.0f}"]
+        for k in kinds
+    ]
+    head = ["matrix", "layers", "full rank", "change / weights", "stable rank", "entropy rank", "rank of 90 %"]
+    return prose_table(head, rows)
 
 
 def update_ranks(before: Path, after: Path) -> list[Rank]:
