@@ -182,5 +182,5 @@ def test_a_real_server_judges_and_every_criterion_has_a_verdict_or_a_reason_for_
     assert all((c.better is None) == (c.problem is not None) for c in compared)
     for asked, answer in [*((j.request, j.response) for j in judged), *((c.request, c.response) for c in compared)]:
         assert asked.model == answer.model == "unigram"
-        assert answer.output_tokens > 50
+        assert answer.output_tokens >= len('{"reason":"","better":""}')  # its letters are tokens, what is in quotes is chance
     assert any(v.reason for one in judged for v in one.verdicts)
