@@ -182,5 +182,6 @@ def test_a_real_server_judges_and_every_criterion_has_a_verdict_or_a_reason_for_
     assert all((c.better is None) == (c.problem is not None) for c in compared)
     for asked, answer in [*((j.request, j.response) for j in judged), *((c.request, c.response) for c in compared)]:
         assert asked.model == answer.model == "unigram"
-        assert answer.output_tokens >= len('{"reason":"","better":""}')  # its letters are tokens, what is in quotes is chance
+        # The letters of the fields are a token each; what stands in the quotes is chance.
+        assert answer.output_tokens >= len('{"reason":"","better":""}')
     assert any(v.reason for one in judged for v in one.verdicts)
