@@ -25,7 +25,7 @@ def experiment(name: str, base: str, layers: int, success: float | None) -> dict
             "reports/benchmark/p.json": {"data": {"cost": {"usd_per_conversation": 5e-05}}},
         }
     data = {
-        "params": {"params.yaml": {"data": {"base": {"name": base, "layers": layers}, "seed": 0}}},
+        "params": {"params.yaml": {"data": {"base": {"name": base, "layers": layers}, "arms": [name], "seed": 0}}},
         "metrics": metrics,
         "outs": {"models/compiled/p": {"size": 3_000_000 * layers}},
     }

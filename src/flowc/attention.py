@@ -55,7 +55,7 @@ class _Plain(torch.autograd.Function):
 
     Left to autograd, every slice of a segment gets a gradient of the whole pack's size, filled with zeros and added:
     13 % of a step's time in fp32. The weights are as large as a fifth of all that a step keeps (a family of 1,649
-    tokens in 13 segments, Sapphire Rapids).
+    tokens in 13 segments, Emerald Rapids).
     """
 
     @staticmethod

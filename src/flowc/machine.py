@@ -41,7 +41,7 @@ def native_precisions() -> list[Precision]:
     """Number formats that the device multiplies in hardware.
 
     Without AVX512-BF16 or AMX a processor emulates bf16: 0.3 GFLOP/s against 132 in fp32 on two Zen 3 cores. With
-    it, bf16 may be the faster (Zen 5: 860 against 220 on two cores) or not (Sapphire Rapids with its AMX hidden by
+    it, bf16 may be the faster (Zen 5: 860 against 220 on two cores) or not (Emerald Rapids with its AMX hidden by
     a virtual machine: 179 against 348), so the one to take has to be measured.
     """
     if torch.cuda.is_available():

@@ -16,6 +16,7 @@ from flowc.scoreboard import NOT_MEASURED, cell
 
 _ABOUT_BASE = "base."  # a base model's own numbers follow from its name
 _COMMITTED = "as committed"
+_BESIDE = {"procedures", "arms"}  # what else was compiled or talked to changes nothing in what is compared
 
 
 class Point(NamedTuple):
@@ -132,7 +133,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _varied(params: Sequence[Mapping[str, Any]]) -> list[str]:
-    keys = sorted({k for p in params for k in p} - {"procedures"})  # what else was compiled changes nothing here
+    keys = sorted({k for p in params for k in p} - _BESIDE)
     varied = [k for k in keys if len({repr(p.get(k)) for p in params}) > 1]
     by_name = f"{_ABOUT_BASE}name"
     return [k for k in varied if k == by_name or by_name not in varied or not k.startswith(_ABOUT_BASE)]
