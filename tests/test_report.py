@@ -90,7 +90,7 @@ def test_the_tables_show_what_the_metrics_say(reports: Path) -> None:
     assert "| in_context | 12,000 |        180 |   12,180 |      9.2 |            4.7 x |" in made
     assert row_of(made, "cold, 4") == ["cold, 4", "46", "400 / 600 / 800", "44 / 66 / 88", "46 / 69 / 92"]
     assert row_of(made, "A conversation") == ["A conversation", "0.00019"]
-    assert row_of(made, "Share of the matrix peak")[1] == "61.2 %"
+    assert row_of(made, "Share of the matrix peak, over all seconds")[1] == "61.2 % (bf16), 30.4 % (fp32)"
     assert row_of(made, "Method")[1] == "full"
     assert row_of(made, "Started from")[1] == "the base model (no model was compiled at that revision)"
     assert row_of(made, "Eval loss of it")[1] == "0.1902"

@@ -259,7 +259,6 @@ def _training(training: Json, revision: str | None) -> str:
         found = number(training, key, *inside)
         return NOT_MEASURED if found is None else format(found, form)
 
-    share = number(training, "peak_share")
     evals = dict(training.get("eval_curve") or [])
     best = number(training, "best_step")
     rows = [
@@ -272,7 +271,7 @@ def _training(training: Json, revision: str | None) -> str:
         ["Tokens, all epochs", show("tokens", ",.0f")],
         ["of these predicted (loss)", show("supervised_tokens", ",.0f")],
         ["Tokens per second", show("tokens_per_second", ",.1f")],
-        ["Share of the matrix peak", NOT_MEASURED if share is None else scoreboard.percent(share)],
+        ["Share of the matrix peak, over all seconds", _peak_shares(training)],
         ["Steps", show("steps", ".0f")],
         ["Best step, kept", show("best_step", ".0f")],
         ["Eval loss of it", NOT_MEASURED if best not in evals else f"{evals[best]:.4f}"],
@@ -281,6 +280,11 @@ def _training(training: Json, revision: str | None) -> str:
         ["Continued after a stop", show("resumed", ".0f")],
     ]
     return table(["Training", ""], rows)
+
+
+def _peak_shares(training: Json) -> str:
+    shares = section(training, "peak_share") or {}
+    return ", ".join(f"{scoreboard.percent(share)} ({name})" for name, share in shares.items()) or NOT_MEASURED
 
 
 def _coverage(generation: Json) -> str:

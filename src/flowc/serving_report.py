@@ -70,7 +70,7 @@ def _usd(amount: float | None) -> str:
 def machine_table(training: Json, benchmark: Json) -> str:
     """Name the machine, from what training and benchmark saw."""
     machine = section(benchmark, "machine") or {}
-    peak = number(training, "peak_gflops")
+    peaks = section(training, "peak_gflops") or {}
     memory = number(machine, "memory_gib")
     cores = number(machine, "cores")
     rows = [
@@ -78,6 +78,6 @@ def machine_table(training: Json, benchmark: Json) -> str:
         ["Cores", NOT_MEASURED if cores is None else f"{cores:.0f}"],
         ["Memory", NOT_MEASURED if memory is None else f"{memory:.0f} GiB"],
         ["Trained on", text(str(training.get("device", NOT_MEASURED)))],
-        ["Matrix peak, all ranks", NOT_MEASURED if peak is None else f"{peak:,.0f} GFLOP/s"],
+        ["Matrix peak, all ranks", ", ".join(f"{p:,.0f} GFLOP/s ({f})" for f, p in peaks.items()) or NOT_MEASURED],
     ]
     return table(["Machine", ""], rows)

@@ -118,7 +118,7 @@ def train(job: Job, params: TrainParams, seed: int) -> None:
     run = _Run(engine, parameters, inputs, params, seed, side, job, device, progress)
     run.loop(rank, world)
     if rank == 0:
-        _publish(run, peaks[precision], precision)
+        _publish(run, peaks, precision)
     dist.barrier()
     dist.destroy_process_group()
 
@@ -284,10 +284,12 @@ class _Run:
         self.progress.seconds[what] += time.perf_counter() - start
 
 
-def _publish(run: _Run, peak: float, precision: Precision) -> None:
+def _publish(run: _Run, peaks: dict[Precision, float], precision: Precision) -> None:
     """Copy the best model to its place with its card, write the metrics, drop the side folder.
 
-    A run that is killed here starts again from its checkpoint, which still has the best model.
+    A run that is killed here starts again from its checkpoint, which still has the best model. `peaks` are FLOP/s
+    of all ranks; the share of each is the arithmetic of real tokens over all seconds, those of loading, evaluation
+    and checkpoints among them.
     """
     p, job = run.progress, run.job
     best = run.side / checkpoint.best_name(p.best_step)
@@ -315,7 +317,7 @@ def _publish(run: _Run, peak: float, precision: Precision) -> None:
         shutil.copytree(best, part)
         (part / "README.md").write_text(card, encoding="utf-8")
         checkpoint.replace_folder(part, job.out)
-    seconds = p.seconds["train"]
+    seconds = sum(p.seconds.values())
     write_json(
         job.metrics,
         {
@@ -326,13 +328,13 @@ def _publish(run: _Run, peak: float, precision: Precision) -> None:
             "tokens": p.tokens,
             "computed_tokens": p.computed_tokens,
             "supervised_tokens": p.supervised_tokens,
-            "seconds": {k: round(v, 1) for k, v in p.seconds.items()} | {"total": round(sum(p.seconds.values()), 1)},
-            "tokens_per_second": round(p.tokens / seconds, 1),
+            "seconds": {k: round(v, 1) for k, v in p.seconds.items()} | {"total": round(seconds, 1)},
+            "tokens_per_second": round(p.tokens / p.seconds["train"], 1),
             "world_size": p.world_size,
             "precision": precision,
             "device": device_name(),
-            "peak_gflops": round(peak / 1e9, 1),
-            "peak_share": round(p.flops / (peak * seconds), 3),
+            "peak_gflops": {name: round(peak / 1e9, 1) for name, peak in peaks.items()},
+            "peak_share": {name: round(p.flops / (peak * seconds), 3) for name, peak in peaks.items()},
             "loss_curve": p.loss_curve,
             "eval_curve": p.eval_curve,
             "best_step": p.best_step,
