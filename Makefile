@@ -45,7 +45,8 @@ help:
 	@echo "                           --out reviews/P.html"
 	@echo "make replay              compile STAR's hotel booking and replay its human dialogues with each arm (docs/human-input.md):"
 	@echo "                           python -m scripts.human_replay ../shared/data/star --out docs/human"
-	@echo "make test                all tests: python -m pytest"
+	@echo "make test                all tests, two files at a time, for a single file leave the options out:"
+	@echo "                           OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder"
 	@echo "make check               ruff format --check . && ruff check . && mypy"
 	@echo "make chat P=procedure    talk to a compiled model:"
 	@echo "                           python -m scripts.chat models/compiled/P data/scenarios/P.jsonl data/graphs/P.json"
@@ -122,8 +123,9 @@ review: $(STAMP)
 replay: $(STAMP)
 	@$(BIN)/python -m scripts.human_replay $(STAR) --out docs/human $(ARGS)
 
+# Two files at a time on any machine: the dear ones start ranks and servers of several GiB. tests/conftest.py orders them.
 test: $(STAMP)
-	@$(BIN)/python -m pytest $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(STAMP)
 	@$(BIN)/ruff format --check .
