@@ -7,12 +7,10 @@ from collections import Counter
 from flowc.filling import Deviations
 from flowc.graph import Graph
 from flowc.parse import parse_procedure
-from flowc.quality_gate import Gate
 from flowc.records import Message
 from flowc.sampling import sample
 from flowc.scenarios import Scenario
 from flowc.teacher import ScriptedAgent
-from flowc.text_checks import Lengths
 from flowc.tools import call_for, execute
 from flowc.transcripts import Ended, Tokens, Transcript, Turn
 from flowc.user import ScriptedUser
@@ -134,7 +132,6 @@ interrupts:
 """
 
 NO_DEVIATIONS = Deviations(volunteer=0, correction=0, side_question=0, off_topic=0)
-GATE = Gate(most_dropped=0, near_duplicate=1, longest=Lengths(message=120, conversation=1500))
 MANY_DEVIATIONS = Deviations(volunteer=0.5, correction=0.5, side_question=0.5, off_topic=0.5)
 EVERY_DEVIATION = Deviations(**dict.fromkeys(Deviations.model_fields, 0.2))
 

@@ -18,14 +18,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 
 from flowc.graph import Graph, fingerprint, hubs
 from flowc.records import Conversation, Message, read_jsonl, read_record, write_json, write_jsonl
 from flowc.scenarios import Scenario
 from flowc.transcripts import Ended, Tokens, Transcript, Turn
+from tests.example import play
 
 REAL = ("parse", "generate", "frontier", "evaluate", "report")
 
@@ -36,6 +35,9 @@ def base(args: argparse.Namespace) -> None:
 
 
 def tokenize(args: argparse.Namespace) -> None:
+    import pyarrow as pa  # here: no other stage needs it, and importing it takes as long as all the rest
+    import pyarrow.parquet as pq
+
     conversations = read_jsonl(Path(args.inputs[0]) / "train.jsonl", Conversation)
     visits = Counter(label for c in conversations for labels in c.steps for label in labels if ":" not in label)
     write_json(args.out / "visits.json", dict(sorted(visits.items())))
@@ -86,8 +88,6 @@ def _converse(args: argparse.Namespace, arm: str, knows: list[str]) -> None:
 
 
 def _answer(graph: Graph, scenario: Scenario, arm: str, knows: list[str]) -> Transcript:
-    from tests.example import play  # here: takes a second, and the other stages need none of it
-
     right = play(graph, scenario).model_copy(update={"arm": arm, "tokens": Tokens(prompt=90, completion=10, calls=5)})
     for i, turn in enumerate(right.turns):
         if turn.message.role == "assistant" and turn.labels[0] not in knows:

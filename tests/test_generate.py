@@ -14,7 +14,8 @@ from flowc.graph import Graph, edges, is_held_out, part
 from flowc.records import Conversation, canonical, read_jsonl, run_stage, write_json
 from flowc.scenarios import Scenario, is_held_out_path
 from stages.generate import main
-from tests.example import GATE, example_graph
+from tests.example import example_graph
+from tests.gates import GATE
 
 PARAMS = GenerateParams(
     teacher="scripted",

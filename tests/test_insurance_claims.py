@@ -16,7 +16,8 @@ from flowc.lint import lint
 from flowc.parse import parse_procedure
 from flowc.paths import statistics
 from flowc.sampling import sample
-from tests.example import GATE, MANY_DEVIATIONS, play
+from tests.example import MANY_DEVIATIONS, play
+from tests.gates import GATE
 from tests.workspace import ROOT
 
 CLAIMS: Path = ROOT / "data" / "procedures" / "insurance_claims.yaml"

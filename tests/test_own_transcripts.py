@@ -20,7 +20,8 @@ from flowc.records import Conversation, Message, UserError, read_jsonl, run_stag
 from flowc.sampling import sample
 from flowc.teacher import converse
 from stages.generate import main
-from tests.example import GATE, NO_DEVIATIONS
+from tests.example import NO_DEVIATIONS
+from tests.gates import GATE
 from tests.test_generate import PARAMS
 
 SECRETS = ("ann@work.org", "+49 30 1234567", "4111 1111 1111 1111", "AB-123456")

@@ -15,7 +15,8 @@ from flowc.lint import lint
 from flowc.parse import parse_procedure
 from flowc.paths import depth_first, statistics
 from flowc.sampling import sample
-from tests.example import EVERY_DEVIATION, GATE, MANY_DEVIATIONS, play
+from tests.example import EVERY_DEVIATION, MANY_DEVIATIONS, play
+from tests.gates import GATE
 from tests.workspace import ROOT
 
 SMALL = GenerateParams(

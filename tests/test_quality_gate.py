@@ -16,7 +16,8 @@ from flowc.sampling import sample
 from flowc.scenarios import Scenario
 from flowc.teacher import converse
 from flowc.text_checks import Reason
-from tests.example import GATE, MANY_DEVIATIONS, NO_DEVIATIONS, example_scenarios
+from tests.example import MANY_DEVIATIONS, NO_DEVIATIONS, example_scenarios
+from tests.gates import GATE
 
 OPEN = GATE.model_copy(update={"most_dropped": 1})
 

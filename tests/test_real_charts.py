@@ -12,7 +12,7 @@ from flowc.graph import Graph, hubs, terminals
 from flowc.lint import lint
 from flowc.read_any import read_graph
 from flowc.records import UserError
-from tests.example import GATE
+from tests.gates import GATE
 from tests.published import MENDS, TASKS, TAU2, needs_star, needs_tau2, write_star, write_tau2
 
 PARAMS = GenerateParams(
