@@ -1,8 +1,8 @@
 """Real ranks of training that fork from one process, which has imported torch, transformers and DeepSpeed for all.
 
-A rank runs the stage's own `train` over gloo, as `flowc.launch` has it run. Only the launcher is left out: it imports
-those libraries three times for two ranks, 20 s of a core. Tests that start the stage by its command are in
-test_train.py, test_hosts.py, test_previous.py and test_smoke.py.
+A rank runs the stage's own `train` over gloo, as `flowc.launch` has it run. The launcher is left out: it imports those
+libraries three times for two ranks, 20 s of a core. So is most of a measurement of the machine. Tests that start the
+stage by its command are in test_train.py, test_hosts.py, test_previous.py and test_smoke.py.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import socket
 import sys
+from functools import partial
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any
 import pytest
 
 from flowc.launch import CPU_ENVIRONMENT, run_rank
+from flowc.machine import matrix_peak
 from flowc.params import load, load_value
 from flowc.train import train
 from flowc.train_inputs import Job, TrainParams
@@ -79,4 +81,6 @@ def _stage(folder: Path, job: Job, ranks: int) -> None:
 
 def _rank(number: int, job: Job) -> None:
     os.environ |= {"RANK": str(number), "LOCAL_RANK": str(number)}
+    # Each run begins with a measurement of the machine that takes 1.5 s of every core, and nothing here reads it.
+    pytest.MonkeyPatch().setattr("flowc.train.matrix_peak", partial(matrix_peak, seconds=0.1))
     run_rank(lambda: train(job, load("train", TrainParams), load_value("seed", int)))
