@@ -21,7 +21,6 @@ LONGEST = (
     "test_hosts.py",
     "test_previous.py",
     "test_compile_charts.py",
-    "test_llm_user.py",
     "test_reshard.py",
 )
 """The files that take half a minute and more; the dearest are first."""

@@ -1,21 +1,22 @@
-"""A language model as the user: it plays the scenario, and its own errors are told from the assistant's, unscored."""
+"""A language model as the user: it plays the scenario, and its own errors are told from the assistant's, unscored.
+
+test_teachers_served.py has a real model in the role.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pytest
 
-from flowc.client import Client, Completion, ContextOverflow, Sampling, connect
+from flowc.client import Client, Completion, ContextOverflow, Sampling
 from flowc.conformance import judge
 from flowc.evaluate import evaluate
 from flowc.graph import Graph
 from flowc.llm_user import LlmUser, Model, instructions, remark
 from flowc.records import Message
 from flowc.scenarios import Scenario, Step
-from flowc.server import serve
 from flowc.simulate import Reply, simulate
 from flowc.tracker import Tracker
 from flowc.transcripts import Ended, Transcript
@@ -25,8 +26,6 @@ from tests.example import MANY_DEVIATIONS, example_scenarios
 from tests.test_client import Script, reply
 from tests.test_client import script as script  # a fixture
 from tests.test_evaluate import PARAMS as SCORES
-from tests.test_server import PARAMS as SERVE
-from tests.test_server import write_model
 from tests.test_simulate import COST, GRAPH, PARAMS, Follower, Reciting, said
 from tests.test_teacher import PLAN
 
@@ -252,13 +251,3 @@ def test_it_plays_through_a_server_and_a_served_slip_is_counted_and_not_scored(
     scores = evaluate(GRAPH, scenarios, {"x": played}, SCORES, 0).scores["arms"]["x"]
     assert (scores["simulator_errors"], scores["unscored"]) == (1, 1)
     assert scores["task_success"] == {"mean": 1.0, "ci95": [1.0, 1.0], "n": 1, "unscored": 1}
-
-
-def test_a_real_server_with_a_model_that_knows_nothing_gives_only_errors_of_the_user(
-    guard: Guard, table_tracker: Tracker, tmp_path: Path
-) -> None:
-    params = SERVE.model_copy(update={"max_model_len": 2048})
-    with serve(write_model(tmp_path / "tiny", 2048), params) as server:
-        played = talk(connect(server), guard, table_tracker, lambda _: Along(GRAPH, SHORT), 4)
-    assert {t.ended for t in played} == {Ended.USER_ERROR}
-    assert all(t.turns[-1].labels[0].startswith("error:") for t in played)

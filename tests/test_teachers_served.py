@@ -1,4 +1,4 @@
-"""Both official SDKs against a real vLLM server, which speaks both APIs: teachers through `dvc repro`, and judges.
+"""A real vLLM server for all who ask one: teachers through `dvc repro` and judges, by both official SDKs, and users.
 
 The model draws its next byte from fixed probabilities, whatever it reads: enough to end its sentences, and, held to the
 JSON that is asked for, to write whole conversations.
@@ -19,6 +19,7 @@ import yaml
 from transformers import AutoTokenizer, LlamaForCausalLM
 
 from flowc.briefs import read_prompts
+from flowc.client import connect
 from flowc.consult import consult
 from flowc.generate import GenerateParams, planned
 from flowc.graph import Graph
@@ -27,11 +28,16 @@ from flowc.judging import Verdicts
 from flowc.llm_teacher import LlmTeacher
 from flowc.providers import Access
 from flowc.records import read_record
-from flowc.server import ServeParams, serve
+from flowc.server import ServeParams, Server, serve
 from flowc.spend import PricesParams
 from flowc.teacher import converse
+from flowc.tracker import Tracker
+from flowc.transcripts import Ended, Transcript
+from flowc.user_guard import Guard
 from tests.example import TEXT, example_graph, example_scenarios, play
+from tests.test_llm_user import SHORT, Along, talk
 from tests.test_server import write_model
+from tests.test_simulate import GRAPH as USERS
 from tests.workspace import ROOT, Workspace, copy_repository
 
 CONTEXT = 16_384  # tokens are bytes; a judge reads rubric, procedure and conversation
@@ -80,11 +86,12 @@ def prepare(workspace: Workspace, model: str) -> None:
 
 
 class Served(NamedTuple):
-    """A repository in which DVC has carried out every plan against one server, what it printed, and verdicts."""
+    """A repository in which DVC has carried out every plan against one server, what it printed, verdicts and talks."""
 
     workspace: Workspace
     said: str
     verdicts: Verdicts
+    played: list[Transcript]
 
 
 def judge(environment: Mapping[str, str], cache: Path) -> Verdicts:
@@ -110,6 +117,11 @@ def judge(environment: Mapping[str, str], cache: Path) -> Verdicts:
     return consult(judges, graph, [scenario], arms, "a", ["b"], prices, environment, cache)
 
 
+def play_users(server: Server) -> list[Transcript]:
+    """Let the model play the user of some scenarios."""
+    return talk(connect(server), Guard(USERS), Tracker(USERS), lambda _: Along(USERS, SHORT), 4)
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
     folder = tmp_path_factory.mktemp("served")
@@ -123,14 +135,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
             "ANTHROPIC_BASE_URL": server.base_url.removesuffix("/v1"),
             "ANTHROPIC_API_KEY": "none-is-needed",
         }
-        with ThreadPoolExecutor() as beside:  # judges wait for the server, as DVC does
+        with ThreadPoolExecutor() as beside:  # judges and users wait for the server, as DVC does
             judging = beside.submit(judge, workspace.environment, folder / "verdicts.sqlite")
+            playing = beside.submit(play_users, server)
             try:
                 said = workspace.dvc("repro", "--keep-going", *targets, timeout=300)
             except AssertionError as e:  # whoever judges these texts may refuse them; the answers are there
                 said = str(e)
-            verdicts = judging.result()
-    return Served(workspace, said, verdicts)
+            verdicts, played = judging.result(), playing.result()
+    return Served(workspace, said, verdicts, played)
 
 
 @pytest.mark.parametrize("name", PLANS)
@@ -185,3 +198,9 @@ def test_a_real_server_judges_and_every_criterion_has_a_verdict_or_a_reason_for_
         # The letters of the fields are a token each; what stands in the quotes is chance.
         assert answer.output_tokens >= len('{"reason":"","better":""}')
     assert any(v.reason for one in judged for v in one.verdicts)
+
+
+def test_a_real_server_with_a_model_that_knows_nothing_gives_only_errors_of_the_user(served: Served) -> None:
+    assert len(served.played) == 4
+    assert {t.ended for t in served.played} == {Ended.USER_ERROR}
+    assert all(t.turns[-1].labels[0].startswith("error:") for t in served.played)
