@@ -6,6 +6,7 @@ from flowc.cost_report import rivals
 from flowc.graph import Graph
 from flowc.human_report import read_human
 from flowc.metrics import read_metrics
+from flowc.overrides import for_procedure
 from flowc.params import load, load_value
 from flowc.records import read_record, run_stage, stage_parser
 from flowc.report import ReportParams, draw, relative, report
@@ -25,12 +26,14 @@ def main() -> Path | None:
     metrics = [read_metrics(args.reports, p) for p in procedures]
     graphs = {p: read_record(args.graphs / f"{p}.json", Graph) for p in procedures}
     params = load("report", ReportParams)
+    sources = load_value("sources", dict)
+    own = {p: for_procedure(params, "report", sources, p) for p in procedures}
     prices = rivals(load("prices", PricesParams), params.cost)
     for m in metrics:
-        draw(m, params, prices, args.plots)
+        draw(m, own[m.procedure], prices, args.plots)
     revision = load_value("train", dict)["previous"]["revision"]
     people, pictures = read_human(args.human), relative(args.plots, args.out)
-    page = report(metrics, graphs, params, prices, people, pictures, revision)
+    page = report(metrics, graphs, params, prices, people, pictures, revision, own)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(page, encoding="utf-8")
     timing: Path | None = args.timing

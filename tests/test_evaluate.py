@@ -165,6 +165,15 @@ def test_values_are_summed_by_slot(done: Evaluation) -> None:
     assert done.scores["arms"]["half"]["by_slot"]["day"]["n"] < by_slot["day"]["n"]
 
 
+def test_facts_are_counted_by_name_and_together(done: Evaluation) -> None:
+    good = done.scores["arms"]["good"]
+    labels = [label for played in TRANSCRIPTS["good"] for turn in played.turns for label in turn.labels]
+    asked = sum(label.startswith("side_question:") for label in labels)
+    assert asked > 0
+    assert good["knowledge"]["stated"] == {"mean": 1.0, "ci95": [1.0, 1.0], "n": asked, "unscored": 0}
+    assert sum(d["n"] for d in good["by_fact"].values()) == asked
+
+
 def test_the_compiled_arm_is_compared_with_each_other_on_every_criterion() -> None:
     played = {"compiled": TRANSCRIPTS["good"], "floor": TRANSCRIPTS["half"], "twin": TRANSCRIPTS["good"]}
     found = evaluate(GRAPH, SCENARIOS, played, PARAMS, 0).scores["comparisons"]

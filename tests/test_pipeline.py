@@ -177,6 +177,13 @@ CHOICES = [
 OPEN = {"generate=compatible": ("generate.llm.model=m",)}  # what the user has to say as well
 
 
+def test_the_study_trains_travel_on_what_the_default_run_does() -> None:
+    study, default = composed("scale=study"), composed()
+    assert study["sources"]["travel_booking"] == default["sources"]["travel_booking"]
+    assert study["generate"] | {"scenarios": 60} == default["generate"]  # planned behind what is trained on
+    assert [k for k in ("seed", "base", "tokenize", "train") if study[k] != default[k]] == []
+
+
 @pytest.mark.parametrize("choice", CHOICES)
 def test_every_base_teacher_and_scale_composes_to_valid_params(choice: str) -> None:
     values = composed(choice, *OPEN.get(choice, ()))

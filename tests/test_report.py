@@ -157,6 +157,28 @@ def test_several_procedures_stand_in_one_table_first_and_then_each_in_its_sectio
     assert "```sh\nmake study\n```" in sections
 
 
+def test_the_answer_says_how_often_facts_that_were_asked_for_are_right(reports: Path) -> None:
+    asked = scores()
+    asked["arms"]["compiled"]["knowledge"] = {"stated": rate(0.97, 0.93, 0.99, n=88)}
+    write_json(reports / "scores" / "parcel.json", asked)
+    assert "Facts that customers ask for are stated rightly in 97 % [93–99] (n = 88). Targets:" in page(reports)
+    write_json(reports / "scores" / "parcel.json", scores())
+    assert "Facts that customers ask for" not in page(reports)
+
+
+def test_each_procedure_is_held_to_its_own_targets(reports: Path) -> None:
+    for kind in ("generation", "training", "benchmark", "examples", "scores"):
+        (reports / kind / "letter.json").write_text((reports / kind / "parcel.json").read_text())
+    graphs = {p: graph().model_copy(update={"procedure": p, "title": p}) for p in ("parcel", "letter")}
+    metrics = [read_metrics(reports, p) for p in graphs]
+    higher = PARAMS.model_copy(update={"targets": PARAMS.targets.model_copy(update={"held_out_path": 0.97})})
+    made = report(metrics, graphs, PARAMS, PRICES, Human(None, {}), "plots", own={"letter": higher})
+    first, sections = made.split(OPEN)[1].split(CLOSE)
+    assert [row_of(first, p)[1] for p in graphs] == ["Yes", "No"]
+    letter = sections.split("## letter")[1]
+    assert "held-out paths at least 97 %, information accuracy at least 98 % (missed: task success on held" in letter
+
+
 def test_stages_without_a_timing_are_shown_as_not_run(reports: Path) -> None:
     made = page(reports)
     assert row_of(made, "base")[1] == "12.3 s"
@@ -233,6 +255,7 @@ def test_the_stage_writes_a_page_whose_pictures_exist(reports: Path, tmp_path: P
         "procedures": ["parcel"],
         "report": PARAMS.model_dump(),
         "prices": prices,
+        "sources": {"parcel": {"file": "parcel.yaml", "report": {"targets": {"held_out_path": 0.96}}}},
         "train": {"previous": {"revision": None}},
     }
     (tmp_path / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
@@ -241,6 +264,7 @@ def test_the_stage_writes_a_page_whose_pictures_exist(reports: Path, tmp_path: P
     command += ["--out", "reports/report.md", "--plots", "reports/plots"]
     subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": f"{root}:{root / 'src'}"}, check=True)
     made = (reports / "report.md").read_text(encoding="utf-8")
+    assert "task success on held-out paths at least 96 %, information accuracy at least 98 %" in made
     links = re.findall(r"!\[[^]]+\]\(([^)]+)\)", made)
     assert sorted(links) == sorted(f"plots/{name}" for name in picture_names("parcel").values())
     assert all((reports / link).exists() for link in links)

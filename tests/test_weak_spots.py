@@ -35,6 +35,15 @@ def test_the_sentence_names_the_worst_of_each_kind() -> None:
     )
 
 
+def test_facts_have_rows_where_some_were_asked_for() -> None:
+    asked = scores()
+    asked["arms"]["compiled"]["by_fact"] = {"parking": {"n": 8, "right": 6, "ci95": [0.5, 1.0]}}
+    page = weak_spots(asked, GRAPH)
+    assert row_of(page, "fact") == ["fact", "parking", "8 answers", "75 % [50–100]"]
+    assert lead(asked, GRAPH).endswith("; fact parking 75 % [50–100] (n = 8 answers).")
+    assert "| fact" not in weak_spots(scores(), GRAPH)
+
+
 def test_what_was_not_counted_is_not_measured() -> None:
     assert lead({"arms": {}}, GRAPH) == "**Where does it fail?** not measured."
     assert row_of(weak_spots({"arms": {}}, GRAPH), "slot") == ["slot", "—", "—", "not measured"]

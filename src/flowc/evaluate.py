@@ -15,6 +15,7 @@ from flowc.bootstrap import ratio_interval
 from flowc.briefing import item_id
 from flowc.comparisons import by_scenario, compare
 from flowc.conformance import CRITERIA, Counts, Judgement, judge
+from flowc.facts import facts_asked_for
 from flowc.failures import failures
 from flowc.frontier import ARMS as FRONTIER_ARMS
 from flowc.frontier import Played
@@ -213,6 +214,9 @@ def _score_arm(
     passed = Counter(j.scenario for j in judged if j.scores["task_success"] == 1)
     scored = Counter(j.scenario for j in judged if j.scores["task_success"] is not None)
     failed = [None if (score := j.scores["task_success"]) is None else float(score != 1) for j in judged]
+    facts = [facts_asked_for(graph, t) for t in played]
+    stated = [(t.scenario, i < c.right) for t, found in zip(played, facts, strict=True) for c in found.values()
+              for i in range(c.n)]  # fmt: skip
     spoilt = sum(t.ended == Ended.USER_ERROR for t in played)
     repeats = len(judged) // len(by_id)
     splits = sorted({s.split for s in by_id.values()})
@@ -229,6 +233,8 @@ def _score_arm(
         "by_deviation": {k: criteria([j for j in judged if k in kinds_of[j.scenario]]) for k in planned},
         "by_node": counted("decisions"),
         "by_slot": counted("values"),
+        "by_fact": _counted(facts, [t.scenario for t in played], params, seed),
+        "knowledge": {"stated": interval([float(right) for _, right in stated], params, seed, [s for s, _ in stated])},
         "failure": {"task_success": mean(failed, judged)},
         "pass_all": {
             str(k): interval(

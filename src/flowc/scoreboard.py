@@ -254,11 +254,11 @@ def _answer(wanted: Sequence[Wanted]) -> str:
     return "No" if _missed(wanted) else "Not known" if _unknown(wanted) else "Yes"
 
 
-def overview(scores: Sequence[Json], titles: Sequence[str], targets: Targets) -> str:
-    """Lay out the compiled models of several procedures, one a row."""
+def overview(scores: Sequence[Json], titles: Sequence[str], targets: Sequence[Targets]) -> str:
+    """Lay out the compiled models of several procedures, one a row, each with its targets."""
     rows = []
-    for one, title in zip(scores, titles, strict=True):
-        wanted = _wanted(one, targets)
+    for one, title, least in zip(scores, titles, targets, strict=True):
+        wanted = _wanted(one, least)
         compiled = arm(one, ARMS[0])
         n = number(compiled, "n")
         if n is None:
@@ -282,12 +282,14 @@ def verdict(scores: Json, targets: Targets) -> str:
     goals = ", ".join(f"{what} at least {percent(least)}" for what, _, least in wanted)
     short = [f"missed: {', '.join(missed)}"] if missed else []
     short += [f"not known: {', '.join(unknown)}"] if unknown else []
+    known = rate((arm(scores, ARMS[0]).get("knowledge") or {}).get("stated"))
+    asked = f"Facts that customers ask for are stated rightly in {sentence(known)}. " if known and known.n else ""
     return (
         f"**Does the compiled model follow the procedure? {_answer(wanted)}.** Its conversations reach the ending "
         f"that their scenario calls for in {sentence(rate(arm(scores, ARMS[0]).get('task_success')))}: on paths that "
         f"training saw {sentence(seen)}, on held-out paths "
         f"{sentence(held_out)}, always with phrases from users that training never saw. "
-        f"Information accuracy (what a conversation states is right) is {sentence(facts)}. Targets: {goals} "
+        f"Information accuracy (what a conversation states is right) is {sentence(facts)}. {asked}Targets: {goals} "
         f"({'; '.join(short) or 'all met'})."
     )
 

@@ -1,4 +1,6 @@
-"""The part of the report on where the compiled model fails: by node, hub, deviation and slot, and three failures."""
+"""The part of the report on where the compiled model fails: by node, hub, deviation, slot and fact, and three
+failures.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +39,7 @@ def _parts(scores: Json, graph: Graph) -> list[Part]:
         Part("other node", "decisions", {n: r for n, r in nodes.items() if n not in hubs}),
         Part("deviation", "conversations", {k: r for k, r in kinds.items() if r and r.mean is not None}),
         Part("slot", "values", _rates(section(own, "by_slot"))),
+        *([Part("fact", "answers", facts)] if (facts := _rates(section(own, "by_fact"))) else []),
     ]
 
 
