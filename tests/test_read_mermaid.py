@@ -315,9 +315,9 @@ def test_thousands_of_boxes_take_no_time() -> None:
         f'  n{i}["Step {i}: ask for (it)"] -- "yes {i}" --> n{i + 1}\n  n{i} -->|no| n{i + 2}' for i in range(2000)
     ]
     text = "flowchart TD\n" + "\n".join(lines) + "\n"
-    begin = time.process_time()
+    begin = time.perf_counter()
     chart = read(text)
-    assert time.process_time() - begin < 2  # 0.1 s on one busy core
+    assert time.perf_counter() - begin < 2  # 0.1 s on one busy core
     assert (len(chart.boxes), len(chart.arrows)) == (2002, 4000)
 
 
@@ -332,12 +332,12 @@ def test_thousands_of_boxes_take_no_time() -> None:
     ],
 )  # fmt: skip
 def test_hostile_texts_take_no_time_either(text: str) -> None:
-    begin = time.process_time()
+    begin = time.perf_counter()
     for whole in (f"graph TD\n{text}", f"---\n{text}", text):
         with pytest.raises(UserError):
             read(whole)
             raise UserError("a text may also be a flowchart")
-    assert time.process_time() - begin < 5
+    assert time.perf_counter() - begin < 5
 
 
 PIECES = [
