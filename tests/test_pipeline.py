@@ -145,8 +145,9 @@ def test_the_procedures_are_the_names_of_the_sources() -> None:
     assert list(more["sources"]) == more["procedures"]
 
 
-def test_every_source_is_a_file() -> None:
-    sources = composed()["sources"]
+@pytest.mark.parametrize("scale", ["laptop", "study", "study_smoke"])
+def test_every_source_is_a_file(scale: str) -> None:
+    sources = composed(f"scale={scale}")["sources"]
     files = [origin_of(sources, name).file for name in sources]
     assert files and [f for f in files if not (ROOT / "data" / "procedures" / f).is_file()] == []
 

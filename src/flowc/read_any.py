@@ -46,6 +46,8 @@ class Origin(Record):
     """Which flow of the file it is, where there are several (Rasa CALM)."""
     generate: dict[str, Any] = Field(default_factory=dict)
     """What the procedure has otherwise than the section `generate` (`flowc.overrides`)."""
+    report: dict[str, Any] = Field(default_factory=dict)
+    """The same of the section `report`."""
 
 
 def origin_of(sources: Mapping[str, Any], name: str) -> Origin:
