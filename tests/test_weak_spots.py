@@ -30,8 +30,9 @@ def test_the_fourth_worst_is_summed_up_with_the_rest() -> None:
 
 def test_the_sentence_names_the_worst_of_each_kind() -> None:
     assert lead(scores(), GRAPH) == (
-        "**Where does it fail?** The least right of each kind: other node ask 95 % [90–100] (n = 60 decisions); "
-        "deviation side question 96.7 % [86.7–100] (n = 60 conversations); slot code 75 % [60–90] (n = 40 values)."
+        "**Where does it fail?** The least right of each kind, counted 5 times or more: other node ask 95 % [90–100] "
+        "(n = 60 decisions); deviation side question 96.7 % [86.7–100] (n = 60 conversations); slot code 75 % [60–90] "
+        "(n = 40 values)."
     )
 
 
@@ -42,6 +43,14 @@ def test_facts_have_rows_where_some_were_asked_for() -> None:
     assert row_of(page, "fact") == ["fact", "parking", "8 answers", "75 % [50–100]"]
     assert lead(asked, GRAPH).endswith("; fact parking 75 % [50–100] (n = 8 answers).")
     assert "| fact" not in weak_spots(scores(), GRAPH)
+
+
+def test_what_was_counted_a_few_times_does_not_lead() -> None:
+    asked = scores()
+    asked["arms"]["compiled"]["by_fact"] = {"parking": {"n": 4, "right": 0, "ci95": [0.0, 0.0]}}
+    assert "fact" not in lead(asked, GRAPH)
+    only = {"arms": {"compiled": {"by_fact": asked["arms"]["compiled"]["by_fact"]}}}
+    assert lead(only, GRAPH) == "**Where does it fail?** Nowhere that was counted 5 times or more."
 
 
 def test_what_was_not_counted_is_not_measured() -> None:

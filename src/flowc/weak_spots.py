@@ -13,6 +13,7 @@ from flowc.metrics import ARMS, Json, Rate, arm, rate, section
 from flowc.scoreboard import NOT_MEASURED, cell, percent, sentence
 
 _WORST = 3  # of each kind
+_FEW = 5  # counted less often a name does not lead: one wrong answer of one says next to nothing
 
 
 class Part(NamedTuple):
@@ -61,12 +62,14 @@ def weak_spots(scores: Json, graph: Graph) -> str:
 
 
 def lead(scores: Json, graph: Graph) -> str:
-    """Name in a sentence the worst hub, node, deviation and slot."""
-    worst = [(part, part.wrong[0]) for part in _parts(scores, graph) if part.wrong]
-    if not worst:
-        return f"**Where does it fail?** {'Nowhere that was counted' if arm(scores, ARMS[0]) else NOT_MEASURED}."
-    said = [f"{part.kind} {_name(name)} {sentence(r)[:-1]} {part.unit})" for part, (name, r) in worst]
-    return f"**Where does it fail?** The least right of each kind: {'; '.join(said)}."
+    """Name in a sentence the worst hub, node, deviation, slot and fact of those that were counted often enough."""
+    often = [(part, [w for w in part.wrong if w[1].n >= _FEW]) for part in _parts(scores, graph)]
+    said = [f"{part.kind} {_name(w[0][0])} {sentence(w[0][1])[:-1]} {part.unit})" for part, w in often if w]
+    if said:
+        found = f"The least right of each kind, counted {_FEW} times or more: {'; '.join(said)}"
+    else:
+        found = f"Nowhere that was counted {_FEW} times or more" if arm(scores, ARMS[0]) else NOT_MEASURED
+    return f"**Where does it fail?** {found}."
 
 
 def _name(name: str) -> str:
