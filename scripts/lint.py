@@ -1,7 +1,7 @@
 """List all that is wrong with procedures, and what makes them hard to learn: one finding a line.
 
-Usage: python -m scripts.lint FOLDER [PROCEDURE ...]; without names all procedures under `sources`. The exit status is
-1 when there are errors.
+Usage: python -m scripts.lint FOLDER [PROCEDURE ...]; without names all procedures under `sources` and all others in the
+folder. The exit status is 1 when there are errors.
 """
 
 import argparse
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flowc.lint import Told, told_of
 from flowc.params import load_value
-from flowc.read_any import origin_of, read_draft
+from flowc.read_any import names_in, origin_in, read_draft
 from flowc.records import UserError, run_stage
 
 
@@ -18,11 +18,15 @@ def main() -> None:
     """Print errors and warnings of each procedure, then their numbers."""
     parser = argparse.ArgumentParser(prog="python -m scripts.lint", description=__doc__)
     parser.add_argument("folder", type=Path, help="the folder of the procedures' files")
-    parser.add_argument("procedures", nargs="*", help="names under `sources`; without one, all")
+    parser.add_argument(
+        "procedures",
+        nargs="*",
+        help="names under `sources`, or files of the folder without their suffix; without one, all",
+    )
     args = parser.parse_args()
     sources = load_value("sources", dict)
     failed = False
-    for name in args.procedures or sources:
+    for name in args.procedures or names_in(args.folder, sources):
         errors, warnings = findings(args.folder, sources, name)
         print(*errors, *warnings, f"{name}: {len(errors)} errors, {len(warnings)} warnings", sep="\n")
         failed = failed or bool(errors)
@@ -32,9 +36,9 @@ def main() -> None:
 
 def findings(folder: Path, sources: dict[str, object], name: str) -> Told:
     """Lint one procedure; a file that cannot be read is one error, so that the others are still looked at."""
-    origin = origin_of(sources, name)
-    path = folder / origin.file
     try:
+        origin = origin_in(folder, sources, name)
+        path = folder / origin.file
         return told_of(read_draft(path, name, trust=origin.trust, flow=origin.flow), str(path))
     except UserError as e:
         return Told([f"error: {e}"], [])

@@ -8,7 +8,7 @@ from flowc.graph import hubs, terminals
 from flowc.mermaid import flowchart
 from flowc.params import load_value
 from flowc.paths import statistics, written
-from flowc.read_any import origin_of, read_graph
+from flowc.read_any import origin_in, read_graph
 from flowc.records import run_stage
 
 
@@ -16,10 +16,10 @@ def main() -> None:
     """Print the procedure's size, write its chart in both forms."""
     parser = argparse.ArgumentParser(prog="python -m scripts.show", description=__doc__)
     parser.add_argument("folder", type=Path, help="the folder of the procedures' files")
-    parser.add_argument("procedure", help="a name under `sources`")
+    parser.add_argument("procedure", help="a name under `sources`, or a file of the folder without its suffix")
     parser.add_argument("--out", type=Path, required=True, help="the folder for the chart")
     args = parser.parse_args()
-    origin = origin_of(load_value("sources", dict), args.procedure)
+    origin = origin_in(args.folder, load_value("sources", dict), args.procedure)
     graph = read_graph(args.folder / origin.file, args.procedure, trust=origin.trust, flow=origin.flow)
     size = statistics(graph)
     print(f"{graph.title} ({graph.procedure})")

@@ -76,11 +76,12 @@ def test_a_flowchart_without_visits_has_neither_numbers_nor_dashes_on_its_boxes(
     assert "<br/>0" not in drawn and "style n" not in drawn and "linkStyle" not in drawn
 
 
-def test_show_prints_the_size_and_writes_both_charts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], table: Graph
+@pytest.mark.parametrize("sources", ["{table: {file: table.yaml}}", "{}"])
+def test_show_prints_the_size_and_writes_both_charts_of_what_is_listed_or_only_in_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], table: Graph, sources: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text("sources: {table: {file: table.yaml}}")
+    Path("params.yaml").write_text(f"sources: {sources}")
     Path("table.yaml").write_text(TEXT)
     monkeypatch.setattr(sys, "argv", ["show", ".", "table", "--out", "charts"])
     run_stage(main)

@@ -349,9 +349,12 @@ def listed(folder: Path, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     Path("params.yaml").write_text(
         "sources: {table: {file: table.yaml}, drawn: {file: drawn.mmd}, lost: {file: l.dot}}"
     )
-    Path("table.yaml").write_text(edited(("    terminal: abandonment\n", ""), ('"Too much."', '"Gladly."')))
-    Path("drawn.mmd").write_text("flowchart TD\n  A[Ask for the day] --> B([Done])\n")
-    monkeypatch.setattr(sys, "argv", ["lint", ".", *names])
+    Path("in").mkdir()
+    Path("in/table.yaml").write_text(edited(("    terminal: abandonment\n", ""), ('"Too much."', '"Gladly."')))
+    for file in ("in/drawn.mmd", "in/unlisted.mmd"):
+        Path(file).write_text("flowchart TD\n  A[Ask for the day] --> B([Done])\n")
+    Path("in/helper.py").write_text("x = 1\n")
+    monkeypatch.setattr(sys, "argv", ["lint", "in", *names])
     run_stage(main)
 
 
@@ -371,8 +374,9 @@ def test_the_command_lists_everything_and_fails_on_errors(
         f"table: 2 errors, {warnings} warnings",
         "drawn: 0 errors, 0 warnings",
         "lost: 1 errors, 0 warnings",
+        "unlisted: 0 errors, 0 warnings",
     ]
-    assert "error: l.dot: no such file; write it, or correct its name" in lines
+    assert "error: in/l.dot: no such file; write it, or correct its name" in lines
 
 
 def test_the_command_ends_well_where_only_warnings_are(

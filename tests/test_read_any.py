@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from flowc.graph import Graph
 from flowc.parse import parse_procedure
-from flowc.read_any import Origin, origin_of, read_draft, read_graph
+from flowc.read_any import Origin, names_in, origin_in, origin_of, read_draft, read_graph
 from flowc.records import UserError
 from tests.example import TEXT
 
@@ -179,6 +179,20 @@ def test_an_origin_is_an_entry_of_the_sources() -> None:
         origin_of({"a": "a.py"}, "a")
     with pytest.raises(UserError, match=r"no procedure 'b' under `sources` .known are a.; add it"):
         origin_of({"a": {"file": "a.py"}}, "b")
+
+
+def test_a_procedure_that_only_lies_in_the_folder_is_found_by_its_name(tmp_path: Path) -> None:
+    for file in ("drawn.mmd", "listed.dot", "twice.mmd", "twice.bpmn", "helper.py", "notes.txt"):
+        (tmp_path / file).write_text("")
+    sources = {"other": {"file": "listed.dot"}, "drawn": {"file": "elsewhere.mmd", "flow": "f"}}
+    assert names_in(tmp_path, sources) == ["other", "drawn", "twice"]
+    assert names_in(tmp_path, {}) == ["drawn", "listed", "twice"]
+    assert origin_in(tmp_path, {}, "drawn") == Origin(file="drawn.mmd")
+    assert origin_in(tmp_path, sources, "drawn") == Origin(file="elsewhere.mmd", flow="f")
+    with pytest.raises(UserError, match=r": twice.bpmn and twice.mmd may both be the procedure 'twice'; rename one"):
+        origin_in(tmp_path, sources, "twice")
+    with pytest.raises(UserError, match=r"no procedure 'notes', neither .* \(known are other, drawn, twice\); correct"):
+        origin_in(tmp_path, sources, "notes")
 
 
 @st.composite

@@ -28,6 +28,7 @@ _TEXTS = {
     ".bpmn": read_bpmn, ".xml": read_bpmn,
     ".dot": read_dot, ".gv": read_dot,
 }  # fmt: skip
+_SUFFIXES = (*_TEXTS, ".yaml", ".yml", ".py")
 _KNOWN = (
     ".yaml or .yml (flowc, Rasa CALM, agent2model), .mmd, .mermaid or .md (Mermaid), .bpmn or .xml (BPMN 2.0), .dot or "
     ".gv (Graphviz), .py (LangGraph)"
@@ -65,6 +66,39 @@ def origin_of(sources: Mapping[str, Any], name: str) -> Origin:
                         f"`{name}: {{file: {name}.yaml}}`, and run `make params`") from None  # fmt: skip
 
 
+def origin_in(folder: Path, sources: Mapping[str, Any], name: str) -> Origin:
+    """Find a procedure among the sources or else, by its name alone, in their folder: one need not be compiled to be
+    looked at.
+
+    Raises UserError when it is in neither, or when several files of the folder have its name.
+    """
+    files = [f for f in _readable(folder) if f.stem == name]
+    if name in sources:
+        return origin_of(sources, name)
+    if not files:
+        known = ", ".join(names_in(folder, sources)) or "none"
+        raise UserError(f"there is no procedure {name!r}, neither under `sources` nor in {folder} (known are {known}); "
+                        "correct the name, or write it")  # fmt: skip
+    if len(files) > 1:
+        raise UserError(f"{folder}: {' and '.join(f.name for f in files)} may both be the procedure {name!r}; rename "
+                        "one, or list under `sources` in conf/config.yaml which it is")  # fmt: skip
+    return Origin(file=files[0].name)
+
+
+def names_in(folder: Path, sources: Mapping[str, Any]) -> list[str]:
+    """Name the procedures of the sources, then those that only lie in the folder.
+
+    A Python file counts where it is listed: reading it runs its code, and a module beside a graph is no procedure.
+    """
+    listed = {origin_of(sources, name).file for name in sources}
+    others = [f.stem for f in _readable(folder) if f.name not in listed and f.suffix.lower() != ".py"]
+    return list(dict.fromkeys([*sources, *others]))
+
+
+def _readable(folder: Path) -> list[Path]:
+    return sorted(f for f in folder.glob("*") if f.suffix.lower() in _SUFFIXES and f.is_file())
+
+
 def read_graph(path: Path, name: str, *, trust: bool = False, flow: str | None = None) -> Graph:
     """Read and validate one procedure; `name` is its name, `flow` which one of a Rasa file.
 
@@ -76,7 +110,7 @@ def read_graph(path: Path, name: str, *, trust: bool = False, flow: str | None =
 def read_draft(path: Path, name: str, *, trust: bool = False, flow: str | None = None) -> Draft:
     """Read a procedure as `read_graph` does, without the checks of `flowc.checks`, which lint lists at once."""
     file, suffix = str(path), path.suffix.lower()
-    if suffix not in (*_TEXTS, ".yaml", ".yml", ".py"):
+    if suffix not in _SUFFIXES:
         raise UserError(f"{file}: {suffix or 'a name without a suffix'} is of no known format; name the file after "
                         f"what it is: {_KNOWN}")  # fmt: skip
     if not name.isidentifier():
