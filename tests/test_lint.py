@@ -11,9 +11,9 @@ import pytest
 from flowc.graph import Edge, Graph, Node, Slot
 from flowc.lint import Finding, lint
 from flowc.parse import parse_procedure, read_procedure
-from flowc.paths import Statistics, acyclic_paths, components, statistics, written
+from flowc.paths import Statistics, acyclic_paths, components, longest, statistics, written
 from flowc.records import UserError, run_stage
-from scripts.lint import main
+from scripts.lint import findings, main
 from tests.example import TEXT
 
 SIZE = 2000
@@ -298,6 +298,16 @@ def test_too_many_paths_are_counted_and_warned_of() -> None:
     )
 
 
+def test_ways_longer_than_a_conversation_of_the_evaluation_are_warned_of(travel: Graph) -> None:
+    leads = {f"n{i}": [f"n{i + 1}", "n30", "n0"] for i in range(29)} | {"n29": ["n30"], "n30": []}
+    assert (longest(travel), longest(graph_of(leads, "n0"))) == (11, 31)
+    assert [f.message for f in lint(graph_of(leads, "n0")) if f.code == "long-path"] == [
+        "the longest way from 'n0' to an ending takes 31 messages of the assistant; the evaluation ends a conversation "
+        "behind 30"
+    ]
+    assert [f for f in lint(graph_of(leads, "n1")) if f.code == "long-path"] == []
+
+
 def big(names: list[str]) -> Graph:
     """A ladder with loops back, as wide as each name leads to the next two and to one far before it."""
     leads = {
@@ -313,7 +323,7 @@ def test_two_thousand_nodes_are_linted_in_under_a_second(backwards: bool) -> Non
     start = time.process_time()
     findings = lint(graph)
     seconds = time.process_time() - start
-    assert {f.code for f in findings} == {"path-explosion"}
+    assert {f.code for f in findings} == {"path-explosion", "long-path"}
     assert findings[0].message.startswith("at least 10^417 acyclic paths")
     assert seconds < 1, seconds
 
@@ -335,8 +345,36 @@ def test_two_thousand_questions_with_a_slot_each_are_linted_in_under_a_second() 
     start = time.process_time()
     codes = {f.code for f in lint(graph.model_copy(update={"nodes": nodes, "slots": slots}))}
     seconds = time.process_time() - start
-    assert codes == {"path-explosion", "unused-slot"}
+    assert codes == {"path-explosion", "long-path", "unused-slot"}
     assert seconds < 1, seconds
+
+
+def boxes(kind: str) -> str:
+    """A Mermaid file of SIZE boxes: a row, a row whose every fifth box has three arrows, or a row of one label."""
+    lines = ["flowchart TD"]
+    for i in range(SIZE - 1):
+        if kind == "hubs" and i % 5 == 2:
+            lines.append(f"  n{i}{{Is part {i} fine?}} -->|yes| n{i + 1}")
+            lines += [f"  n{i} -->|no| n{min(i + 3, SIZE - 1)}", f"  n{i} -->|again| n{max(1, i // 2)}"]
+        else:
+            lines.append(f"  n{i}[Ask for {'the part' if kind == 'one label' else f'part {i}'}] --> n{i + 1}")
+    return "\n".join([*lines, f"  n{SIZE - 1}([Done])", ""])
+
+
+@pytest.mark.parametrize(("kind", "explodes"), [("row", 0), ("hubs", 1), ("one label", 0)])
+def test_a_mermaid_file_of_two_thousand_boxes_is_read_and_linted_in_under_two_seconds(
+    tmp_path: Path, kind: str, explodes: int
+) -> None:
+    text = boxes(kind)
+    (tmp_path / "big.mmd").write_text(text)
+    start = time.process_time()  # one thread: the time of a clock where nothing else runs
+    errors, warnings = findings(tmp_path, {}, "big")
+    seconds = time.process_time() - start
+    assert errors == []
+    assert sum("acyclic paths lead from" in w for w in warnings) == explodes
+    assert sum("to an ending takes" in w for w in warnings) == 1
+    assert sum(" both say " in w for w in warnings) == (SIZE - 2 if kind == "one label" else 0)
+    assert seconds < 2, seconds
 
 
 def test_a_finding_is_a_value() -> None:

@@ -14,7 +14,6 @@ from flowc.chart import Arrow, Box, Chart
 from flowc.chart_words import is_start
 from flowc.records import UserError
 
-_MOST_BOXES = 100  # a conversation has at most 200 turns (`teacher`), and a box in a loop is passed twice
 _MOST_ARROWS = 30
 _LONGEST = 400  # characters of a label: what one speaks in a breath
 OTHERWISE = "otherwise"
@@ -88,10 +87,6 @@ def flow_of(chart: Chart, fail: Fail) -> Flow:
 
 
 def _check_size(chart: Chart, fail: Fail) -> None:
-    if len(chart.boxes) > _MOST_BOXES:
-        line = list(chart.boxes.values())[_MOST_BOXES].line
-        fail(line, f"{len(chart.boxes)} boxes are too many for one conversation, at most {_MOST_BOXES}; "
-             "split the chart into several procedures")  # fmt: skip
     labels = [
         (what.line, what.label) for group in (chart.boxes.values(), chart.arrows, chart.escapes) for what in group
     ]

@@ -6,7 +6,7 @@ Boxes instruct ("Ask for the date of loss"); the customer hears a question ("Wha
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
 from flowc.graph import Terminal
@@ -232,15 +232,37 @@ def _to_me(text: str) -> str:
 
 def identifier(label: str, other: str, taken: Collection[str]) -> str:
     """Give a name made of a label's first words, or of `other` where it has none, unlike all in `taken`."""
+    name = first = _name(label, other)
+    number = 1
+    while name in taken:
+        number += 1
+        name = f"{first}_{number}"
+    return name
+
+
+def identifiers(labels: Mapping[str, str]) -> dict[str, str]:
+    """Give each key a name as `identifier` does, made of its label or else of the key, unlike those before it.
+
+    It takes no time where thousands have one label: a number that was taken stays so.
+    """
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    last: dict[str, int] = {}
+    for key, label in labels.items():
+        name = first = _name(label, key)
+        while name in taken:
+            last[first] = last.get(first, 1) + 1
+            name = f"{first}_{last[first]}"
+        taken.add(name)
+        names[key] = name
+    return names
+
+
+def _name(label: str, other: str) -> str:
     for text in (label, other, "step"):
         letters = "".join(c if f"a{c}".isidentifier() else " " for c in text.casefold().replace("'", ""))
         words = letters.split()[:6]
         if words:
             break
     name = "_".join(words)[:48].strip("_")
-    name = name if name.isidentifier() else f"n_{name}"
-    number, first = 1, name
-    while name in taken:
-        number += 1
-        name = f"{first}_{number}"
-    return name
+    return name if name.isidentifier() else f"n_{name}"

@@ -29,7 +29,7 @@ from flowc.built_in_phrases import (
 )
 from flowc.chart import Arrow, Box, Chart, Escape
 from flowc.chart_flow import Fail, Flow, failing, flow_of, loops, said
-from flowc.chart_words import answer, identifier, is_only_end, sentence, small, speech, terminal_of
+from flowc.chart_words import answer, identifier, identifiers, is_only_end, sentence, small, speech, terminal_of
 from flowc.checks import known_slots
 from flowc.graph import Change, Edge, Graph, Interrupt, Node, Slot, Terminal, Tool, split_bank
 from flowc.languages import foreign
@@ -43,11 +43,13 @@ _ORDERS = 1000  # orders of a pool that are tried
 
 
 class _Slots(NamedTuple):
-    """The slots of a chart: the Graph's, and what the chart calls each; values of slots with only one."""
+    """The slots of a chart: the Graph's, and what the chart calls each; values of slots with only one; who asks."""
 
     slots: dict[str, Slot]
     names: dict[str, str]
     only: dict[str, str]
+    asked: dict[str, str]
+    """What a box asks for, as the chart calls it, for the boxes that do."""
 
 
 def graph_of(chart: Chart, file: str) -> Graph:
@@ -67,11 +69,10 @@ def draft_of(chart: Chart, file: str) -> Draft:
     fail = failing(file)
     _refuse_other_languages(chart, fail)
     flow = flow_of(chart, fail)
-    names: dict[str, str] = {}
-    for box_id, box in flow.boxes.items():
-        names[box_id] = identifier(box.label, box_id, names.values())
+    names = identifiers({box_id: box.label for box_id, box in flow.boxes.items()})
     slots = _slots(chart, flow)
-    again = {key: {n for b in boxes if (n := _asked(flow, slots, b))} for key, boxes in loops(flow).items()}
+    anew = _asked_anew(slots)
+    again = {key: {anew[b] for b in boxes & anew.keys()} for key, boxes in (loops(flow) if anew else {}).items()}
     nodes, tools = dict[str, Node](), dict[str, Tool]()
     for box_id, box in flow.boxes.items():
         renews = [again.get((box_id, i), set()) for i in range(len(flow.ways[box_id]))]
@@ -120,7 +121,7 @@ def _lines(flow: Flow, names: Mapping[str, str], slots: _Slots) -> dict[Loc, int
         out |= {("nodes", names[box_id], "edges", i): way.line for i, way in enumerate(flow.ways[box_id])}
         if box.kind == "tool":
             out["tools", names[box_id]] = box.line
-        if slot := slots.names.get(_collects(flow, box_id) or ""):
+        if slot := slots.names.get(slots.asked.get(box_id) or ""):
             out.setdefault(("slots", slot), box.line)
     return out
 
@@ -134,26 +135,28 @@ def _with_arguments(graph: Graph) -> Graph:
     return graph.model_copy(update={"tools": tools})
 
 
-def _collects(flow: Flow, box_id: str) -> str | None:
-    """What a box asks for; where several arrows leave it, the arrows are the answer.
+def _askers(flow: Flow) -> dict[str, str]:
+    """Find the boxes that ask for something, each with what; where several arrows leave one, these are the answer.
 
-    Nor does a box right before an end that another box asks the same: what is known already is skipped, and
-    scenarios do not look for their ending behind a step that is skipped.
+    Nor does a box right before an end ask what another box asks too: what is known already is skipped, and scenarios
+    do not look for their ending behind a step that is skipped.
     """
-    box, ways = flow.boxes[box_id], flow.ways[box_id]
-    if box.kind in ("tool", "end") or len(ways) != 1:
-        return None
-    twice = any(b.collects == box.collects for n, b in flow.boxes.items() if n != box_id)
-    return None if twice and not flow.ways[ways[0].target] else box.collects
+    times = Counter(box.collects for box in flow.boxes.values())
+    out: dict[str, str] = {}
+    for box_id, box in flow.boxes.items():
+        ways = flow.ways[box_id]
+        if box.collects is None or box.kind in ("tool", "end") or len(ways) != 1:
+            continue
+        if times[box.collects] == 1 or flow.ways[ways[0].target]:
+            out[box_id] = box.collects
+    return out
 
 
 def _slots(chart: Chart, flow: Flow) -> _Slots:
     slots, names, only = dict[str, Slot](), dict[str, str](), dict[str, str]()
     pools: set[tuple[str, ...]] = set()
-    for box_id in flow.boxes:
-        asked = _collects(flow, box_id)
-        if asked is None or asked in names or asked in only:
-            continue
+    askers = _askers(flow)
+    for asked in dict.fromkeys(askers.values()):
         found = {" ".join(v.split()).casefold(): " ".join(v.split()) for v in reversed(chart.slots.get(asked, ()))}
         values = tuple(v for v in reversed(found.values()) if v)
         if len(values) == 1:
@@ -161,7 +164,7 @@ def _slots(chart: Chart, flow: Flow) -> _Slots:
         if len(values) > 1:
             names[asked] = identifier(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", asked), "slot", slots)
             slots[names[asked]] = _slot(names[asked], values, pools)
-    return _Slots(slots, names, only)
+    return _Slots(slots, names, only, askers)
 
 
 def _slot(name: str, values: tuple[str, ...], pools: set[tuple[str, ...]]) -> Slot:
@@ -191,10 +194,10 @@ def _has_others(values: tuple[str, ...]) -> bool:
     return min(len(bank) for bank in split_bank(values)) > 1
 
 
-def _asked(flow: Flow, slots: _Slots, box_id: str) -> str | None:
-    """The slot that a box asks for and may ask anew."""
-    name = slots.names.get(_collects(flow, box_id) or "")
-    return name if name and slots.slots[name].corrections else None
+def _asked_anew(slots: _Slots) -> dict[str, str]:
+    """Give the boxes whose slot may be asked anew, each with its slot."""
+    named = {box_id: slots.names[asked] for box_id, asked in slots.asked.items() if asked in slots.names}
+    return {box_id: name for box_id, name in named.items() if slots.slots[name].corrections}
 
 
 def _node(flow: Flow, box_id: str, names: Mapping[str, str], slots: _Slots, renews: Sequence[set[str]]) -> Node:
@@ -215,7 +218,7 @@ def _node(flow: Flow, box_id: str, names: Mapping[str, str], slots: _Slots, rene
         return Node(role="tool", instruction=instruction, calls=names[box_id], edges=tuple(edges))
     spoken = speech(box.label, box.kind == "question")
     banks = _banks([a.label for a in ways]) if ways[0].label else [_reply(box, spoken.manner)]
-    collects = _collects(flow, box_id)
+    collects = slots.asked.get(box_id)
     if collects in slots.names:
         banks = [tuple(f.replace("{x}", f"{{{slots.names[collects]}}}") for f in VALUES)]
     elif collects in slots.only:

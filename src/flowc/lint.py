@@ -16,11 +16,12 @@ from flowc.checks import Finding as Finding
 from flowc.checks import error, faults, told
 from flowc.graph import PLACEHOLDER, Graph, placeholders
 from flowc.parse import Draft
-from flowc.paths import acyclic_paths, components, depth_first, written
+from flowc.paths import acyclic_paths, components, depth_first, longest, written
 from flowc.yaml_lines import Loc
 
 _USER_PHRASES, _AGENT_PHRASES = 12, 6  # docs/procedure.md: a quarter of a bank is held out; of fewer, too little is
 _MANY_PATHS = 1000  # the study scale trains on 900 trunks: beyond, most paths are never seen whole
+_LONG_PATH = 30  # messages of the assistant: conf/simulate ends a conversation of the evaluation behind them
 _BETWEEN = re.compile(r"[^\w{}]+")
 _APOSTROPHES = {ord("'"): None, ord("’"): None}
 _YES = {"en": {"yes", "yeah", "yep", "yup"}, "de": {"ja", "jawohl", "jap"}}
@@ -201,13 +202,16 @@ def _shared(graph: Graph, texts: _Texts) -> Iterator[Finding]:
     """Find what two nodes say alike: which step it was, the tracker could only guess."""
     said: dict[str, str] = {}
     for name, node in graph.nodes.items():
+        common: dict[str, list[tuple[Loc, str]]] = {}
         for bank in ("say", "again"):
             for i, phrase in enumerate(getattr(node, bank)):
                 other = said.setdefault(texts.heard(phrase), name)
                 if other != name:
-                    yield _warning("shared-phrase", ("nodes", name, bank, i),
-                                   f"{name!r} and {other!r} both say {phrase!r}",
-                                   "reword it in one of them: the judge could not tell the steps apart")  # fmt: skip
+                    common.setdefault(other, []).append((("nodes", name, bank, i), phrase))
+        for other, places in common.items():
+            more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+            yield _warning("shared-phrase", places[0][0], f"{name!r} and {other!r} both say {places[0][1]!r}{more}",
+                           "reword it in one of them: the judge could not tell the steps apart")  # fmt: skip
 
 
 def _small(graph: Graph) -> Iterator[Finding]:
@@ -233,9 +237,16 @@ def _dates(graph: Graph) -> Iterator[Finding]:
 
 
 def _paths(graph: Graph) -> Iterator[Finding]:
+    """Find more, or longer, ways than training and evaluation can take."""
     count = acyclic_paths(graph)
     if count > _MANY_PATHS:
         yield _warning("path-explosion", ("nodes",),
                        f"{written(count)} acyclic paths lead from {graph.start!r} to an ending; most will be in no "
                        "training conversation", "split the procedure, or join branches that differ in one "
                        "answer")  # fmt: skip
+    steps = longest(graph)
+    if steps > _LONG_PATH:
+        yield _warning("long-path", ("nodes",),
+                       f"the longest way from {graph.start!r} to an ending takes {steps} messages of the assistant; "
+                       f"the evaluation ends a conversation behind {_LONG_PATH}", "split the procedure, or set "
+                       "`simulate.max_turns` to more")  # fmt: skip

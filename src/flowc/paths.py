@@ -47,6 +47,18 @@ def acyclic_paths(graph: Graph) -> int:
     return ways[graph.start]
 
 
+def longest(graph: Graph) -> int:
+    """Give how many messages of the assistant, calls of tools included, the longest acyclic path takes."""
+    left, back = depth_first(graph, [graph.start])
+    most: dict[str, int] = {}
+    for name in left:
+        node = graph.nodes[name]
+        ahead = [most[e.to] for e in node.edges if (name, e.to) not in back]
+        own = node.role == "tool" or node.waits or node.terminal is not None  # what nobody answers joins the next one
+        most[name] = own + max(ahead, default=0)
+    return most[graph.start]
+
+
 def written(count: int) -> str:
     """Write a count for people: exactly up to a billion, then as a power of ten that it reaches."""
     return f"{count:,}" if count <= 10**9 else f"at least 10^{max(9, int((count.bit_length() - 1) * 0.30102))}"

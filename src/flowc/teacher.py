@@ -18,7 +18,7 @@ from flowc.tools import call_for, execute
 from flowc.user import ScriptedUser, UserTurn
 from flowc.walk import State, begin, edge_of, follow, outcome_edge
 
-_MOST_TURNS = 200  # a path is bounded; more means that the walk does not end
+_ROUNDS = 4  # for each step of a path: a call, its answer and what is said aside; more means that the walk does not end
 
 
 class Part(NamedTuple):
@@ -142,7 +142,7 @@ def play(graph: Graph, scenario: Scenario, agent_bank: Bank, variety: float = 1.
     """
     user, agent = ScriptedUser(graph, scenario), ScriptedAgent(graph, scenario.seed, agent_bank, variety)
     calls: Counter[str] = Counter()
-    for _ in range(_MOST_TURNS):
+    for _ in range(_ROUNDS * (len(scenario.path) + 1)):
         name = agent.state.node
         node = graph.nodes[name]
         if node.role == "tool":
