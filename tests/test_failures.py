@@ -42,10 +42,17 @@ def test_a_conversation_without_fault_is_not_quoted() -> None:
     assert quotes([play(GRAPH, s) for s in SCENARIOS]) == []
 
 
-def test_three_are_quoted_failed_ones_first_and_unlike_ones_before_alike() -> None:
+def test_three_are_quoted_failed_ones_first_and_unlike_ones_before_alike_among_them() -> None:
     first, second, third, fourth, *_ = sorted(SCENARIOS, key=lambda s: s.id)
     found = quotes([cut(first, 1), cut(second, 1), lost(third), cut(fourth, 2)])
-    assert [q["scenario"] for q in found] == [first.id, fourth.id, third.id]
+    assert [q["scenario"] for q in found] == [first.id, fourth.id, second.id]
+    assert [q["failed"] for q in found] == [True, True, True]
+
+
+def test_one_that_failed_alike_is_quoted_before_those_that_succeeded() -> None:
+    first, second, third, fourth, *_ = sorted(SCENARIOS, key=lambda s: s.id)
+    found = quotes([lost(first), lost(second), cut(third, 1), cut(fourth, 1)])
+    assert [q["scenario"] for q in found] == [third.id, fourth.id, first.id]
     assert [q["failed"] for q in found] == [True, True, False]
 
 

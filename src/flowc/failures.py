@@ -12,23 +12,21 @@ _QUOTED = 3
 
 
 def failures(played: Sequence[Transcript], judged: Sequence[Judgement]) -> list[dict[str, Any]]:
-    """Quote three failed conversations, of unlike steps and faults as far as there are; faulty ones where none failed.
+    """Quote three conversations: failed ones, then faulty ones where fewer failed.
 
-    Of like ones the first by scenario. A quote holds what the user said last, what the assistant made of it, and why
-    that is wrong.
+    Either with unlike steps and faults first, and of like ones the first by scenario. A quote holds what the user
+    said last, what the assistant made of it, and why that is wrong.
     """
     found = [(t, j) for t, j in zip(played, judged, strict=True) if j.faults]
-    # Failed ones first; the scenario decides between equals, so that the same transcripts give the same quotes.
-    found.sort(key=lambda pair: (pair[1].scores["task_success"] or 0.0, pair[0].scenario))
-    quotes = [_quote(t, j) for t, j in found]
+    # The scenario decides between equals, so that the same transcripts give the same quotes.
+    quotes = sorted((_quote(t, j) for t, j in found), key=lambda quote: (not quote["failed"], quote["scenario"]))
     seen: set[tuple[str, str]] = set()
-    fresh: list[dict[str, Any]] = []
-    alike: list[dict[str, Any]] = []
+    ranked: list[tuple[bool, bool, dict[str, Any]]] = []
     for quote in quotes:
         kind = (quote["step"], quote["criterion"])
-        (alike if kind in seen else fresh).append(quote)
+        ranked.append((not quote["failed"], kind in seen, quote))
         seen.add(kind)
-    return [*fresh, *alike][:_QUOTED]
+    return [quote for *_, quote in sorted(ranked, key=lambda one: one[:2])[:_QUOTED]]
 
 
 def _quote(transcript: Transcript, judgement: Judgement) -> dict[str, Any]:
