@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from flowc.metrics import Rate
-from flowc.scoreboard import cell, comparisons_table, headline, reliability_table
-from tests.parcel import row_of, scores
+from flowc.scoreboard import Targets, cell, comparisons_table, headline, overview, reliability_table, verdict
+from tests.parcel import rate, row_of, scores
 
 
 def test_the_headline_gives_every_mean_with_interval_and_n() -> None:
@@ -83,3 +83,20 @@ def test_failures_stand_beside_pass_k() -> None:
         "96.7 % [86.7–100] n=60",
         "90.3 % [0–100] n=20",
     ]
+
+
+def test_facts_stated_rightly_are_a_target_where_one_is_set() -> None:
+    found = scores()
+    found["arms"]["compiled"]["knowledge"] = {"stated": rate(0.95, 0.9, 0.98, n=88)}
+    free = Targets(seen_path=0.95, held_out_path=0.9, information_accuracy=0.98)
+    bound = free.model_copy(update={"knowledge": 0.97})
+    assert "information accuracy at least 98 % (all met)." in verdict(found, free)
+    missed = verdict(found, bound)
+    assert "follow the procedure? No.**" in missed
+    assert "facts stated rightly at least 97 % (missed: facts stated rightly)." in missed
+    assert "Not known.**" in verdict(scores(), bound)
+    table = overview([found, found, scores()], ["a", "b", "c"], [free, bound, bound])
+    assert [row_of(table, name)[1] for name in "abc"] == ["Yes", "No", "Not known"]
+    assert [row_of(table, name)[-2:] for name in "ac"] == [
+        ["99.5 % [98.5–100]", "95 % [90–98] n=88"], ["99.5 % [98.5–100]", "not measured"]
+    ]  # fmt: skip

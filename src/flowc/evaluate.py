@@ -214,7 +214,7 @@ def _score_arm(
     passed = Counter(j.scenario for j in judged if j.scores["task_success"] == 1)
     scored = Counter(j.scenario for j in judged if j.scores["task_success"] is not None)
     failed = [None if (score := j.scores["task_success"]) is None else float(score != 1) for j in judged]
-    facts = [facts_asked_for(graph, t) for t in played]
+    facts = [facts_asked_for(graph, t, j) for t, j in zip(played, judged, strict=True)]
     stated = [(t.scenario, i < c.right) for t, found in zip(played, facts, strict=True) for c in found.values()
               for i in range(c.n)]  # fmt: skip
     spoilt = sum(t.ended == Ended.USER_ERROR for t in played)

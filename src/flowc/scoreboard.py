@@ -38,6 +38,8 @@ class Targets(Record):
     """Task success on paths that training never saw."""
     information_accuracy: float = Field(ge=0, le=1)
     """Values stated correctly."""
+    knowledge: float | None = Field(default=None, ge=0, le=1)
+    """Facts that customers ask for, stated and nothing else made up; None where that is no aim."""
 
 
 def percent(share: float) -> str:
@@ -235,11 +237,18 @@ def _wanted(scores: Json, targets: Targets) -> list[Wanted]:
     compiled = arm(scores, ARMS[0])
     by_split = {s: rate((section(compiled, "by_split", s) or {}).get("task_success")) for s in SPLITS}
     facts = rate(compiled.get("information_accuracy"))
-    return [
+    out = [
         Wanted(f"task success on {SPLITS['seen_path']}", by_split["seen_path"], targets.seen_path),
         Wanted(f"task success on {SPLITS['held_out_path']}", by_split["held_out_path"], targets.held_out_path),
         Wanted("information accuracy", facts, targets.information_accuracy),
     ]
+    if targets.knowledge is not None:
+        out.append(Wanted("facts stated rightly", _knowledge(compiled), targets.knowledge))
+    return out
+
+
+def _knowledge(one: Json) -> Rate | None:
+    return rate((section(one, "knowledge") or {}).get("stated"))
 
 
 def _missed(wanted: Sequence[Wanted]) -> list[str]:
@@ -262,13 +271,14 @@ def overview(scores: Sequence[Json], titles: Sequence[str], targets: Sequence[Ta
         compiled = arm(one, ARMS[0])
         n = number(compiled, "n")
         if n is None:
-            rows.append([text(title), _answer(wanted), *[NOT_RUN] * 5])
+            rows.append([text(title), _answer(wanted), *[NOT_RUN] * 6])
             continue
-        success, facts = rate(compiled.get("task_success")), wanted[-1].found
+        success, facts, known = rate(compiled.get("task_success")), wanted[2].found, _knowledge(compiled)
         by_split = [cell(w.found, w.found.n if w.found else None) for w in wanted[:2]]
-        rows.append([text(title), _answer(wanted), f"{n:.0f}", cell(success, int(n)), *by_split, cell(facts, int(n))])
+        cells = [cell(success, int(n)), *by_split, cell(facts, int(n)), cell(known, int(n))]
+        rows.append([text(title), _answer(wanted), f"{n:.0f}", *cells])
     head = ["compiled model of", "Follows it", "n", "Task success", *(_title(s) for s in SPLITS.values())]
-    return table([*head, "Information accuracy"], rows)
+    return table([*head, "Information accuracy", "Facts stated rightly"], rows)
 
 
 def verdict(scores: Json, targets: Targets) -> str:
@@ -277,13 +287,17 @@ def verdict(scores: Json, targets: Targets) -> str:
     if reason is not None:
         return f"**Does the compiled model follow the procedure? Not known.** It was {NOT_RUN}: {text(reason)}."
     wanted = _wanted(scores, targets)
-    seen, held_out, facts = (w.found for w in wanted)
+    seen, held_out, facts = (w.found for w in wanted[:3])
     missed, unknown = _missed(wanted), _unknown(wanted)
     goals = ", ".join(f"{what} at least {percent(least)}" for what, _, least in wanted)
     short = [f"missed: {', '.join(missed)}"] if missed else []
     short += [f"not known: {', '.join(unknown)}"] if unknown else []
-    known = rate((arm(scores, ARMS[0]).get("knowledge") or {}).get("stated"))
-    asked = f"Facts that customers ask for are stated rightly in {sentence(known)}. " if known and known.n else ""
+    known = _knowledge(arm(scores, ARMS[0]))
+    asked = (
+        f"Facts that customers ask for are stated rightly, with nothing made up, in {sentence(known)}. "
+        if known and known.n
+        else ""
+    )
     return (
         f"**Does the compiled model follow the procedure? {_answer(wanted)}.** Its conversations reach the ending "
         f"that their scenario calls for in {sentence(rate(arm(scores, ARMS[0]).get('task_success')))}: on paths that "
