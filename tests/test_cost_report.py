@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from flowc.cost import Need
-from flowc.cost_report import alternatives, cost_section, curve, lead, needs, own, rivals
+from flowc.cost_report import alternatives, cost_section, curve, held, lead, needs, own, rivals
 from flowc.metrics import Metrics
 from flowc.records import UserError
-from flowc.spend import PricesParams
+from flowc.spend import Price, PricesParams
 from tests.parcel import ASSUMED, PRICES, benchmark, generation, row_of, scores, training
 
 
@@ -35,7 +35,7 @@ def test_without_a_load_that_keeps_the_latency_nothing_is_claimed() -> None:
     strict = ASSUMED.model_copy(update={"ttft_p95_ms": 10.0})
     assert own(metrics(), strict) is None
     assert cost_section(metrics(), PRICES, strict, "")[0].startswith("Cost by volume: not run: ")
-    assert lead(metrics(), PRICES, strict) == "What a conversation costs was not measured."
+    assert lead(metrics(), PRICES, strict).endswith("as many). What a conversation costs was not measured.")
     assert curve(metrics(), PRICES, strict) == ([], [])
 
 
@@ -60,6 +60,22 @@ def test_a_frontier_arm_that_was_run_stands_with_its_own_tokens() -> None:
     more = scores()
     more["arms"]["frontier_in_context"] = {"tokens": more["arms"]["floor"]["tokens"]}
     assert needs(more)["in_context"] == Need(2500, 1850, 180.4)
+    assert held(more)["in_context"] == held(scores())["in_context"]  # that of the same small model
+    small, _, _ = alternatives(more, PRICES, Price(input=1.0, output=1.0))
+    assert small.plain == pytest.approx((2400 + 9.25 * 960 + 180.4) / 1e6)
+
+
+def test_the_lead_compares_tokens_over_as_many_calls_and_names_the_cheaper_way() -> None:
+    lost = scores()
+    for key, value in (("prompt", 3600.0), ("calls", 3.0), ("messages", 3.0), ("recurring", 2000.0)):
+        lost["arms"]["in_context"]["tokens"][f"{key}_per_conversation"] = value
+    lost["arms"]["orchestrated"] = {"tokens": {
+        "prompt_per_conversation": 900.0, "completion_per_conversation": 90.0, "calls_per_conversation": 6.0,
+        "messages_per_conversation": 3.0, "recurring_per_conversation": None, "system_prompt": None,
+    }}  # fmt: skip
+    said = lead(metrics(scores=lost), PRICES, ASSUMED)
+    assert "takes 2,580 tokens (the same one with the whole flowchart in its prompts 11,460, 4.4 times as many)" in said
+    assert said.endswith("small-1 3.87 (in_context), plain-2 1.94 (orchestrated).")
 
 
 def test_alternatives_are_priced_with_and_without_the_providers_cache() -> None:

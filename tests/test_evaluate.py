@@ -13,7 +13,7 @@ import pytest
 from flowc.conformance import CRITERIA
 from flowc.evaluate import EvaluateParams, Evaluation, evaluate, interval
 from flowc.frontier import ARMS as FRONTIER
-from flowc.records import UserError, run_stage, write_json, write_jsonl
+from flowc.records import Message, UserError, run_stage, write_json, write_jsonl
 from flowc.rubric import RUBRIC
 from flowc.scenarios import Scenario, kinds
 from flowc.transcripts import Ended, Tokens, Transcript
@@ -145,6 +145,28 @@ def test_endings_and_tokens_are_means_per_conversation(done: Evaluation) -> None
         "recurring_per_conversation": None,  # the counts of these transcripts are not one call a message
         "system_prompt": None,
     }
+
+
+def test_an_arm_that_goes_wrong_alike_every_time_takes_the_compiled_models_tokens_a_piece() -> None:
+    def counted(transcript: Transcript, system: int) -> Transcript:
+        before = [i for i, t in enumerate(transcript.turns) if t.message.role == "assistant"]
+        prompt = sum(system + 5 * i + sum(len(t.message.content) for t in transcript.turns[:i]) for i in before)
+        turns = [
+            t.model_copy(update={"message": Message(role=t.message.role, content="x " * len(t.message.content))})
+            for t in transcript.turns
+        ]
+        tokens = Tokens(prompt=prompt, completion=10, calls=len(before))
+        return transcript.model_copy(update={"turns": tuple(turns), "tokens": tokens})
+
+    lost = play(GRAPH, SCENARIOS[0]).turns[:3]
+    played = {
+        "compiled": [counted(play(GRAPH, s), 20) for s in SCENARIOS],
+        "in_context": [counted(broken(s).model_copy(update={"turns": lost}), 900) for s in SCENARIOS],
+    }
+    found = evaluate(GRAPH, SCENARIOS, played, PARAMS, 0).scores["arms"]
+    assert (found["compiled"]["tokens"]["system_prompt"], found["in_context"]["tokens"]["system_prompt"]) == (20, 900)
+    alone = evaluate(GRAPH, SCENARIOS, {"in_context": played["in_context"]}, PARAMS, 0).scores["arms"]
+    assert alone["in_context"]["tokens"]["system_prompt"] is None
 
 
 def test_decisions_are_summed_by_node(done: Evaluation) -> None:

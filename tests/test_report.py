@@ -56,9 +56,9 @@ def test_the_page_leads_with_the_answer(reports: Path) -> None:
     assert "in 96.7 % [86.7–100] (n = 60): on paths that training saw 96.7 % [86.7–100] (n = 30), on" in lead
     assert "in_context 25 % [15–28.4] (n = 60); floor 10 % [0–13.5] (n = 60). The" in lead
     assert "The compiled model is ahead of in_context (a Holm-adjusted p below 0.05 counts)." in lead
-    assert "takes 2,580 tokens (12,180 with the whole flowchart in the prompt, 4.7 times as many)" in lead
+    assert "takes 2,580 tokens (the same one with the whole flowchart in its prompts 11,460, 4.4 times as many)" in lead
     assert "1,000 conversations cost USD 0.19 on a machine that is always busy, and USD 7.30 when 10,000 a" in lead
-    assert "USD per 1,000 at list prices: small-1 3.87, plain-2 6.00." in lead
+    assert "prompts a message): small-1 3.87 (in_context), plain-2 6.00 (in_context)." in lead
 
 
 def test_a_missed_target_turns_the_answer_to_no(reports: Path) -> None:
@@ -87,7 +87,7 @@ def test_the_tables_show_what_the_metrics_say(reports: Path) -> None:
         "10 % [0–13.5] n=60",
     ]
     assert "| arm        | Terminal | Turn limit | Simulator errors |" in made
-    assert "| in_context | 12,000 |        180 |   12,180 |      9.2 |            4.7 x |" in made
+    assert "| in_context | 12,000 |        180 |   12,180 |      9.2 |                      4.7 x |" in made
     assert row_of(made, "cold, 4") == ["cold, 4", "46", "400 / 600 / 800", "44 / 66 / 88", "46 / 69 / 92"]
     assert row_of(made, "A conversation") == ["A conversation", "0.00019"]
     assert row_of(made, "Share of the matrix peak, over all seconds")[1] == "61.2 % (bf16), 30.4 % (fp32)"

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from flowc.metrics import Rate
-from flowc.scoreboard import Targets, cell, comparisons_table, headline, overview, reliability_table, verdict
+from flowc.scoreboard import (
+    Targets,
+    cell,
+    comparisons_table,
+    headline,
+    overview,
+    reliability_table,
+    tokens_table,
+    verdict,
+)
 from tests.parcel import rate, row_of, scores
 
 
@@ -100,3 +109,10 @@ def test_facts_stated_rightly_are_a_target_where_one_is_set() -> None:
     assert [row_of(table, name)[-2:] for name in "ac"] == [
         ["99.5 % [98.5–100]", "95 % [90–98] n=88"], ["99.5 % [98.5–100]", "not measured"]
     ]  # fmt: skip
+
+
+def test_tokens_are_compared_by_the_request_for_conversations_end_early_where_an_arm_is_lost() -> None:
+    lost = scores()
+    lost["arms"]["in_context"]["tokens"] |= {"prompt_per_conversation": 3600.0, "calls_per_conversation": 3.0}
+    # 3,780.4 tokens in 3 requests against 2,580.4 in 9.25.
+    assert row_of(tokens_table(lost), "in_context") == ["in_context", "3,600", "180", "3,780", "3.0", "4.5 x"]

@@ -109,7 +109,7 @@ def own(m: Metrics, assumed: CostAssumptions) -> Own | None:
     )
 
 
-def needs(scores: Json) -> dict[str, Need]:
+def held(scores: Json) -> dict[str, Need]:
     """Give the tokens of a conversation of the compiled arm, held in other ways; what is not known is not there.
 
     With the flowchart in the prompt every call has that many tokens more, all of which recur from the second call on.
@@ -128,6 +128,12 @@ def needs(scores: Json) -> dict[str, Need]:
     other = _tokens(scores, ORCHESTRATED)
     if other is not None and other[3]:
         out[ORCHESTRATED] = Need(other[0] * messages / other[3], None, other[1] * messages / other[3])
+    return out
+
+
+def needs(scores: Json) -> dict[str, Need]:
+    """Give the tokens of a conversation that a hosted model holds: of its own where one was run, else as `held`."""
+    out = held(scores)
     for name in ("frontier_in_context", "frontier_orchestrated"):
         found = _tokens(scores, name)
         if found is not None:
@@ -144,8 +150,9 @@ def _tokens(scores: Json, name: str) -> tuple[float, float, float, float] | None
 
 def alternatives(scores: Json, prices: Mapping[str, ListPrice], price: Price | None) -> list[Alternative]:
     """Price the other ways: with the same small model on the same machine at `price`, and with hosted models."""
-    ways = {name: need for name, need in needs(scores).items() if name != COMPILED}
-    offers: dict[str, Price] = {**({SAME_MODEL: price} if price else {}), **prices}
+    hosted = needs(scores)
+    offers = [(SAME_MODEL, price, held(scores))] if price else []
+    offers += [(name, listed, hosted) for name, listed in prices.items()]
     return [
         Alternative(
             way,
@@ -153,8 +160,9 @@ def alternatives(scores: Json, prices: Mapping[str, ListPrice], price: Price | N
             dollars(need, offer, cache=False),
             None if None in (offer.cache_read, need.cached) else dollars(need, offer, cache=True),
         )
-        for name, offer in offers.items()
+        for name, offer, ways in offers
         for way, need in ways.items()
+        if way != COMPILED
     ]
 
 
@@ -207,7 +215,23 @@ def cost_section(m: Metrics, prices: Mapping[str, ListPrice], assumed: CostAssum
 
 
 def lead(m: Metrics, prices: Mapping[str, ListPrice], assumed: CostAssumptions) -> str:
-    """Say in a sentence or two what conversations cost, and what they would cost otherwise."""
+    """Say in some sentences what conversations take and cost, and what they would cost otherwise."""
+    return f"a conversation with the compiled model {_took(m.scores)}. {_priced(m, prices, assumed)}"
+
+
+def _took(scores: Json) -> str:
+    ways = held(scores)
+    if COMPILED not in ways:
+        return "its tokens were not measured"
+    tokens = {way: need.prompt + need.completion for way, need in ways.items()}
+    took = f"takes {tokens[COMPILED]:,.0f} tokens"
+    if IN_CONTEXT in tokens:
+        took += f" (the same one with the whole flowchart in its prompts {tokens[IN_CONTEXT]:,.0f}, "
+        took += f"{tokens[IN_CONTEXT] / tokens[COMPILED]:.1f} times as many)"
+    return took
+
+
+def _priced(m: Metrics, prices: Mapping[str, ListPrice], assumed: CostAssumptions) -> str:
     mine = own(m, assumed)
     if mine is None:
         return f"What a conversation costs was {NOT_MEASURED}."
@@ -217,8 +241,11 @@ def lead(m: Metrics, prices: Mapping[str, ListPrice], assumed: CostAssumptions) 
     said += f", and USD {usd(each)} when {volume:,} a month come to machines rented for them alone, compiling included"
     cheapest = _cheapest_by_model(alternatives(m.scores, prices, None))
     if cheapest:
-        listed = ", ".join(f"{text(model)} {usd(1000 * a.best)}" for model, a in cheapest.items())
-        said += f". Hosted models with the procedure in their prompts, USD per 1,000 at list prices: {listed}"
+        listed = ", ".join(f"{text(model)} {usd(1000 * a.best)} ({a.way})" for model, a in cheapest.items())
+        said += (
+            ". Hosted models, USD per 1,000 at list prices, each in the cheaper way (in_context: the whole flowchart "
+            f"in every prompt; orchestrated: several small prompts a message): {listed}"
+        )
     return said + "."
 
 
@@ -251,7 +278,8 @@ def _volumes(mine: Own, others: list[Alternative], assumed: CostAssumptions, com
         rows.append(
             [f"{volume:,}", str(count), percent(busy), usd(per_thousand(volume, mine.machine, compiling)), *cells]
         )
-    head = ["Conversations a month", "Machines", "Busy", "USD per 1,000: compiled", *map(text, cheapest)]
+    ways = [text(f"{model}, {a.way}") for model, a in cheapest.items()]
+    head = ["Conversations a month", "Machines", "Busy", "USD per 1,000: compiled", *ways]
     return table(head, rows)
 
 

@@ -89,6 +89,7 @@ def evaluate(
     arms: dict[str, Any] = {}
     examples: dict[str, Any] = {}
     scored: dict[str, dict[str, dict[str, float]]] = {}
+    own = growth(transcripts.get(OWN_ARM, ()))
     for arm, played in sorted(transcripts.items()):
         found = sorted((t.scenario, t.repeat) for t in played)
         repeats = 1 + max((repeat for _, repeat in found), default=0)
@@ -97,6 +98,8 @@ def evaluate(
         judged = [judge(graph, by_id[t.scenario], t) for t in played]
         judgements += judged
         arms[arm] = _score_arm(graph, by_id, played, judged, params, seed)
+        # A provider's tokenizer is another, so its arms are fitted alone.
+        arms[arm]["tokens"] = _tokens(played, None if own is None or arm in FRONTIER_ARMS else own.per_piece)
         examples[arm] = _examples(by_id, played, judged) | {"failures": failures(played, judged)}
         of = [j.scenario for j in judged]
         scored[arm] = {c: by_scenario(of, [j.scores[c] for j in judged]) for c in CRITERIA}
@@ -243,15 +246,14 @@ def _score_arm(
             for k in range(1, repeats + 1)
         },
         "endings": dict(sorted(Counter(t.ended.value for t in played).items())),
-        "tokens": _tokens(played),
     }
 
 
-def _tokens(played: Sequence[Transcript]) -> dict[str, float | None]:
+def _tokens(played: Sequence[Transcript], per_piece: float | None) -> dict[str, float | None]:
     """Give the tokens of a mean conversation by the server's counts, and what of the prompts recurs."""
     n = len(played)
     prompt = sum(t.tokens.prompt for t in played) / n
-    grown = growth(played)
+    grown = growth(played, per_piece)
     messages = sum(turn.message.role == "assistant" for t in played for turn in t.turns)
     return {
         "prompt_per_conversation": round(prompt, 1),

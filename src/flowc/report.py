@@ -20,7 +20,6 @@ from flowc.judging_report import judging
 from flowc.markdown import details, prose_table, shorten, table, text
 from flowc.mermaid import LEGEND, flowchart
 from flowc.metrics import (
-    ARMS,
     SPLITS,
     Json,
     Metrics,
@@ -159,11 +158,7 @@ def picture_names(procedure: str) -> dict[str, str]:
 
 
 def _lead(m: Metrics, graph: Graph, params: ReportParams, prices: Mapping[str, ListPrice]) -> str:
-    own, full = (conversation_tokens(m.scores, name) for name in (ARMS[0], "in_context"))
-    took = "its tokens were not measured" if own is None else f"takes {own:,.0f} tokens"
-    if own and full is not None:
-        took += f" ({full:,.0f} with the whole flowchart in the prompt, {full / own:.1f} times as many)"
-    cost = f"**Cost**: a conversation with the compiled model {took}. {cost_report.lead(m, prices, params.cost)}"
+    cost = f"**Cost**: {cost_report.lead(m, prices, params.cost)}"
     fails = weak_spots.lead(m.scores, graph)
     said = [scoreboard.verdict(m.scores, params.targets), scoreboard.against_others(m.scores), cost, fails]
     return "\n".join(f"- {s}" for s in said)

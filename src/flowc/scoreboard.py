@@ -166,18 +166,24 @@ def endings_table(scores: Json) -> str:
 
 
 def tokens_table(scores: Json) -> str:
-    """Lay out the tokens of a mean conversation by arm, and how many times those of the compiled model."""
-    compiled = conversation_tokens(scores, ARMS[0])
+    """Lay out the tokens of a mean conversation by arm, and how many times the compiled model's a request takes.
+
+    Conversations are of unlike length, shortest where an arm went wrong at once.
+    """
+    own_calls = number(arm(scores, ARMS[0]), "tokens", "calls_per_conversation")
+    own = conversation_tokens(scores, ARMS[0])
     rows = []
     for name in _run(scores):
         values = [
             number(arm(scores, name), "tokens", f"{k}_per_conversation") for k in ("prompt", "completion", "calls")
         ]
         total = conversation_tokens(scores, name)
-        times = f"{total / compiled:.1f} x" if total is not None and compiled else NOT_MEASURED
+        times = NOT_MEASURED
+        if total is not None and own and values[2] and own_calls:
+            times = f"{total / values[2] / (own / own_calls):.1f} x"
         shown = [NOT_MEASURED if v is None else f"{v:,.0f}" for v in (*values[:2], total)]
         rows.append([name, *shown, NOT_MEASURED if values[2] is None else f"{values[2]:.1f}", times])
-    return table(["arm", "Prompt", "Completion", "Together", "Requests", "Against compiled"], rows)
+    return table(["arm", "Prompt", "Completion", "Together", "Requests", "A request against compiled"], rows)
 
 
 def comparisons_table(scores: Json) -> str:
