@@ -6,21 +6,57 @@ Usage: python -m scripts.compose [OVERRIDE ...], for example with scale=smoke tr
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from dvc.utils.hydra import compose_and_dump
+from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+
+from flowc.records import UserError, run_stage
+
+_REFUSED = (HydraException, OmegaConfBaseException)
 
 
 def main() -> None:
     """Write params.yaml into the working folder; an override that names nothing is one clear error."""
     try:
         compose_and_dump("params.yaml", str(Path("conf").resolve()), None, "config", "", sys.argv[1:])
-    except (HydraException, OmegaConfBaseException) as e:
-        known, _, _ = str(e).partition("Config search path")
-        sys.exit(f"error: {' '.join(sys.argv[1:]) or 'conf/'}: {known.strip()}")
+    except _REFUSED as e:
+        raise _refusal(e, sys.argv[1:]) from None
+
+
+class Composed(NamedTuple):
+    """What conf/ says: the params, and which file of each group they come from."""
+
+    params: dict[str, Any]
+    choices: dict[str, str]
+
+
+def composed(conf: Path, overrides: Sequence[str]) -> Composed:
+    """Compose a folder in memory.
+
+    Raises UserError for an override that names nothing.
+    """
+    try:
+        with initialize_config_dir(str(conf.resolve()), version_base=None):
+            config = compose("config", overrides=list(overrides), return_hydra_config=True)
+        choices = config.hydra.runtime.choices
+        params = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        values = OmegaConf.to_container(params, resolve=True)
+    except _REFUSED as e:
+        raise _refusal(e, overrides) from None
+    assert isinstance(values, dict)
+    return Composed({str(k): v for k, v in values.items()}, {str(k): str(v) for k, v in choices.items()})
+
+
+def _refusal(e: Exception, overrides: Sequence[str]) -> UserError:
+    known, _, _ = str(e).partition("Config search path")
+    return UserError(f"{' '.join(overrides) or 'conf/'}: {known.strip()}")
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -10,10 +10,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from flowc.briefs import read_prompts
@@ -23,6 +19,7 @@ from flowc.llm_teacher import LlmTeacher
 from flowc.overrides import for_procedure
 from flowc.records import UserError, read_record
 from flowc.spend import PricesParams
+from scripts.compose import composed
 
 
 def main() -> None:
@@ -35,15 +32,13 @@ def main() -> None:
     try:
         cache = Path(".flowc") / "responses.sqlite"
         print(told(read_record(args.graph, Graph), args.prompts, args.overrides, Path("conf"), cache))
-    except (UserError, HydraException, OmegaConfBaseException, ValidationError) as e:
+    except (UserError, ValidationError) as e:
         sys.exit(f"error: {e}")
 
 
 def told(graph: Graph, prompts: Path, overrides: list[str], conf: Path, cache: Path) -> str:
     """Give what would be sent first, and the counts."""
-    with initialize_config_dir(str(conf.resolve()), version_base=None):
-        values = OmegaConf.to_container(compose("config", overrides=overrides), resolve=True)
-    assert isinstance(values, dict)
+    values = composed(conf, overrides).params
     shared = GenerateParams.model_validate(values["generate"])
     params = for_procedure(shared, "generate", values["sources"], graph.procedure)
     if params.teacher == "scripted" or params.llm is None:

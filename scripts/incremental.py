@@ -1,7 +1,8 @@
 """Measures what a one-node edit costs: compiled from the former model, and from the base, each up to the gate.
 
-Usage: python -m scripts.incremental FOLDER PAGE.md. FOLDER gets two clones of the present commit with the same edit,
-which are recompiled one after the other; what the commit compiled comes from FLOWC_REMOTE or, without it, from this
+Usage: python -m scripts.incremental FOLDER PAGE.md [OVERRIDE ...]. FOLDER gets two clones of the present commit with
+the same edit, which are recompiled one after the other with the same overrides, such as
+train.previous.learning_rate=1e-4; what the commit compiled comes from FLOWC_REMOTE or, without it, from this
 repository's cache. Started again it keeps what has been measured; what was interrupted begins anew, since its time
 would be short. The page is written when both are there, with a JSON file of the figures beside it.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -52,22 +54,38 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m scripts.incremental", description=__doc__)
     parser.add_argument("folder", type=Path, help="for two clones, about 3 GB each")
     parser.add_argument("page", type=Path, help="the page to write, Markdown")
+    parser.add_argument("overrides", nargs="*", help="params for both, as for `make params`")
     args = parser.parse_args()
+    keep_overrides(args.folder / "overrides.json", args.overrides)
     found: dict[str, Compiled] = {}
     for way, overrides in WAYS.items():
         measured = args.folder / f"{way}.json"
         if not measured.exists():
-            write_json(measured, measure(args.folder / way, EDIT, overrides).model_dump(mode="json"))
+            compiled = measure(args.folder / way, EDIT, [*overrides, *args.overrides])
+            write_json(measured, compiled.model_dump(mode="json"))
         found[way] = Compiled.model_validate_json(measured.read_text(encoding="utf-8"))
     by = Statistics(load("evaluate", EvaluateParams), load("gate", GateParams), load_value("seed", int))
     said = f"in {EDIT.procedure}, “{EDIT.old}” became “{EDIT.new}”"
     nodes = json.loads((args.folder / "incremental" / "recompile" / "gate.json").read_text(encoding="utf-8"))
     touched = sorted(nodes["procedures"][EDIT.procedure]["changed"]["nodes"])
-    page = two_starts_page(said, touched, found["incremental"], found["full"], by, "python -m scripts.incremental")
+    command = shlex.join(["python", "-m", "scripts.incremental", "FOLDER", str(args.page), *args.overrides])
+    page = two_starts_page(said, touched, found["incremental"], found["full"], by, command)
     args.page.parent.mkdir(parents=True, exist_ok=True)
     args.page.write_text(page, encoding="utf-8")
     write_json(args.page.with_suffix(".json"), {way: c.model_dump(mode="json") for way, c in found.items()})
     print(args.page)
+
+
+def keep_overrides(file: Path, overrides: list[str]) -> None:
+    """Note what a folder's measurements are made with.
+
+    Raises UserError when it has those of others.
+    """
+    former = json.loads(file.read_text(encoding="utf-8")) if file.exists() else overrides
+    if former != overrides:
+        said = [shlex.join(o) or "none" for o in (former, overrides)]
+        raise UserError(f"{file.parent} was measured with the overrides {said[0]}, not {said[1]}; name another folder")
+    write_json(file, overrides)
 
 
 def measure(folder: Path, edit: Edit, overrides: list[str]) -> Compiled:

@@ -2,7 +2,7 @@
 
 Usage: python -m scripts.recompile --out FOLDER [--base REVISION] [--link NAME=URL ...] [--gate-only] [OVERRIDE ...].
 FOLDER gets comment.md (for a pull request) and gate.json. The stages that the gate reads run first, the others behind.
-Exit status: 0 the gate passed, 1 it failed or the pipeline stopped, 3 it cannot decide. FLOWC_REMOTE is the URL of a
+Exit status: 0 the gate passed, 1 it failed or the recompile stopped, 3 it cannot decide. FLOWC_REMOTE is the URL of a
 DVC remote for machines on which none is configured.
 """
 
@@ -17,14 +17,16 @@ import tempfile
 import time
 from collections import deque
 from pathlib import Path
+from typing import NamedTuple
 
 from dvc.repo import Repo
+from dvc.stage.cache import RunCacheNotSupported
 
 from flowc.gate import GateParams, Outcome
 from flowc.metrics import Json, number
 from flowc.params import load, load_value
 from flowc.recompile_comment import ProcedurePart, Recompile, comment, overall
-from flowc.records import run_stage, write_json
+from flowc.records import UserError, run_stage, write_json
 from flowc.stage_runs import Lock, Watch
 from scripts.fallbacks import fallbacks
 from scripts.revision import Revision, branched_from, stages_of
@@ -33,61 +35,109 @@ from scripts.start import asked_for, choose, compiled_at, read_start, write_star
 
 DVC = (sys.executable, "-m", "dvc")
 STATUS = {Outcome.PASSED: 0, Outcome.FAILED: 1, Outcome.UNDECIDED: 3}
-START = Path("conf/start.yaml")
+CONF, START = Path("conf"), Path("conf/start.yaml")
+
+
+class Restored(NamedTuple):
+    """The remote to take more from, None without one that can be read, and what is to be said of it."""
+
+    remote: str | None
+    notes: list[str]
 
 
 def main() -> None:
-    """Restore, reproduce up to the gate, compare, reproduce the rest, write the comment and the gate's answer."""
+    """Recompile and write comment.md and gate.json, whatever happens: an older page may say that the gate passed."""
     parser = argparse.ArgumentParser(prog="python -m scripts.recompile", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for comment.md and gate.json")
     parser.add_argument("--base", default="origin/main", help="the revision of the model that is replaced")
-    parser.add_argument("--link", action="append", default=[], metavar="NAME=URL", help="shown below the comment")
+    parser.add_argument(
+        "--link", type=link, action="append", default=[], metavar="NAME=URL", help="shown below the comment"
+    )
     parser.add_argument("--gate-only", action="store_true", help="leave out what the gate does not read")
     parser.add_argument("overrides", nargs="*", help="other params, as for `make params`")
     args = parser.parse_args()
-    begun = time.monotonic()
-    links = dict(link.split("=", 1) for link in args.link)
-    remote = configure(os.environ.get("FLOWC_REMOTE"))
-    watch = Watch()
-    with branched_from(args.base) as base, tempfile.TemporaryDirectory() as folder:
-        start, named = asked_for(args.overrides, compiled_at(base))
-        overrides, notes = fallbacks(named, Path("conf"))
-        as_configured = overrides == named and not args.gate_only
-        if start:
-            write_start(START, start)
-        compose(overrides)
-        notes += restore(remote)
-        failed = reproduce(watch, remote, "tokenize")
-        names = [str(p) for p in load_value("procedures", list)]
-        if not (failed or start) and (chosen := choose(base, names, read_start(START), now(), Path(folder))):
-            notes += chosen.notes
-            write_start(START, chosen.start)
-            compose(overrides)
-        failed = failed or reproduce(watch, remote, "simulate")
-        touched = [] if failed else [p for p in names if made(base.lock(), p) != made(now(), p)]
-        params = load("gate", GateParams)
-        parts = [compare_sides(p, base, now(), params, Path(folder)) for p in touched]
-        gate_seconds = time.monotonic() - begun
-        if args.gate_only:
-            notes.append("Only what the gate reads was made: `dvc repro` makes load sweep, baselines and report.")
-        elif not failed:
-            results = ", ".join(f"{p.procedure} {p.result.outcome if p.result else Outcome.UNDECIDED}" for p in parts)
-            print(f"\nGate, after {gate_seconds:.0f} s: {results or 'no model changed'}. The rest follows.", flush=True)
-            failed = reproduce(watch, remote)
-        done = Recompile(
-            base=base.name,
-            stages=watch.runs(base.lock(), now()),
-            seconds=time.monotonic() - begun,
-            gate_seconds=gate_seconds,
-            dollars_per_hour=number(load_value("benchmark", dict), "dollars_per_hour"),
-            notes=notes,
-            parts=parts if failed or args.gate_only else [with_metrics(p, base) for p in parts],
-            unchanged=[] if failed else [p for p in names if p not in touched],
-            links=links,
-            failed=failed,
-        )
-    write_answer(done, args.out, base.commit, as_configured)
+    begun, watch = time.monotonic(), Watch()
+    before: Lock = {}
+    try:
+        with branched_from(args.base) as base, tempfile.TemporaryDirectory() as folder:
+            before = base.lock()
+            done, as_configured = recompile(args, base, Path(folder), watch, begun)
+        write_answer(done, args.out, base.commit, as_configured)
+    except Exception as e:
+        write_answer(stopped(args, watch, before, begun, str(e)), args.out, args.base, False)
+        raise
     sys.exit(STATUS[overall(done)])
+
+
+def recompile(
+    args: argparse.Namespace, base: Revision, folder: Path, watch: Watch, begun: float
+) -> tuple[Recompile, bool]:
+    """Restore, reproduce up to the gate, compare, reproduce the rest; also give whether all was as conf/ asks."""
+    remote = configure(os.environ.get("FLOWC_REMOTE"))
+    start, named = asked_for(args.overrides, compiled_at(base))
+    overrides, notes = fallbacks(named, CONF)
+    as_configured = overrides == named and not args.gate_only
+    if start:
+        write_start(START, start)
+    compose(overrides)
+    remote, said = restore(remote)
+    notes += said
+    failed = reproduce(watch, remote, "tokenize")
+    names = [str(p) for p in load_value("procedures", list)]
+    if not (failed or start) and (chosen := choose(base, names, read_start(START), now(), CONF, overrides, folder)):
+        notes += chosen.notes
+        write_start(START, chosen.start)
+        compose(overrides)
+    failed = failed or reproduce(watch, remote, "simulate")
+    touched = [] if failed else [p for p in names if made(base.lock(), p) != made(now(), p)]
+    params = load("gate", GateParams)
+    parts = [compare_sides(p, base, now(), params, folder) for p in touched]
+    gate_seconds = time.monotonic() - begun
+    if args.gate_only:
+        notes.append("Only what the gate reads was made: `dvc repro` makes load sweep, baselines and report.")
+    elif not failed:
+        results = ", ".join(f"{p.procedure} {p.result.outcome if p.result else Outcome.UNDECIDED}" for p in parts)
+        print(f"\nGate, after {gate_seconds:.0f} s: {results or 'no model changed'}. The rest follows.", flush=True)
+        failed = reproduce(watch, remote)
+    done = Recompile(
+        base=base.name,
+        stages=watch.runs(base.lock(), now()),
+        seconds=time.monotonic() - begun,
+        gate_seconds=gate_seconds,
+        dollars_per_hour=number(load_value("benchmark", dict), "dollars_per_hour"),
+        notes=notes,
+        parts=parts if failed or args.gate_only else [with_metrics(p, base) for p in parts],
+        unchanged=[] if failed else [p for p in names if p not in touched],
+        links=dict(args.link),
+        failed=failed,
+    )
+    return done, as_configured
+
+
+def stopped(args: argparse.Namespace, watch: Watch, before: Lock, begun: float, why: str) -> Recompile:
+    """Give what is known when something else than a stage stopped the recompile; nothing is passed."""
+    watch.end(time.monotonic())
+    seconds = time.monotonic() - begun
+    return Recompile(
+        base=args.base,
+        stages=watch.runs(before, now()),
+        seconds=seconds,
+        gate_seconds=seconds,
+        dollars_per_hour=None,
+        notes=[],
+        parts=[],
+        unchanged=[],
+        links=dict(args.link),
+        failed=why,
+    )
+
+
+def link(text: str) -> tuple[str, str]:
+    """Read NAME=URL."""
+    name, _, url = text.partition("=")
+    if not url:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=URL")
+    return name, url
 
 
 def write_answer(done: Recompile, out: Path, base: str, as_configured: bool) -> None:
@@ -117,21 +167,44 @@ def configure(url: str | None) -> str | None:
 
 
 def compose(overrides: list[str]) -> None:
-    """Write params.yaml."""
-    if subprocess.run([sys.executable, "-m", "scripts.compose", *overrides], check=False).returncode:
-        sys.exit(1)
+    """Write params.yaml.
+
+    Raises UserError with what is wrong with conf/ or an override.
+    """
+    command = [sys.executable, "-m", "scripts.compose", *overrides]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise UserError(done.stderr.strip().removeprefix("error: "))
 
 
-def restore(remote: str | None) -> list[str]:
+def restore(remote: str | None) -> Restored:
     """Pull outputs and the run cache from the DVC remote; what could not be had is said, and made anew."""
     if not remote:
-        return ["No DVC remote is configured: what this machine does not have is made anew."]
+        return Restored(None, ["No DVC remote is configured: what this machine does not have is made anew."])
     done = subprocess.run([*DVC, "pull", "--run-cache", "--allow-missing"], capture_output=True, text=True, check=False)
     print(done.stdout + done.stderr)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
-        return [f"Not all could be pulled from the DVC remote {remote} ({last}): the rest is made anew."]
-    return []
+    if not done.returncode:
+        return Restored(remote, [])
+    errors = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+    last = errors[-1] if errors else "it gave no reason"
+    if is_readable():
+        note = f"Not all could be pulled from the DVC remote {remote} ({last}): the rest is made anew."
+        return Restored(remote, [note])
+    note = f"The DVC remote {remote} cannot be read ({last}): what this machine does not have is made anew."
+    return Restored(None, [note])
+
+
+def is_readable() -> bool:
+    """Try the first step of `dvc repro --pull`, which without a key or a plugin ends the whole run (DVC 3.67)."""
+    try:
+        with Repo() as repo:
+            repo.stage_cache.pull(None)
+    except RunCacheNotSupported:  # which `dvc repro` goes on from
+        return True
+    except Exception as e:  # the remotes' file systems have errors of their own
+        print(f"The DVC remote cannot be read: {e}", file=sys.stderr)
+        return False
+    return True
 
 
 def reproduce(watch: Watch, remote: str | None, *targets: str) -> str | None:

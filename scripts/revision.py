@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import yaml
 from dvc.api import DVCFileSystem
-from dvc.exceptions import DvcException
 from dvc_data.index import DataIndexDirError
 
 from flowc.records import UserError
 from flowc.stage_runs import Lock
+
+T = TypeVar("T")
 
 
 def git(*arguments: str) -> str:
@@ -41,32 +44,40 @@ class Revision:
 
     def read(self, path: str) -> str | None:
         """Read a text file; None when the revision has none, or neither cache nor remote holds it."""
-        try:
-            text = self._files.read_text(path, encoding="utf-8")
-        except (OSError, DataIndexDirError):  # the second for a file inside an output that nobody kept
-            return None
-        return str(text)
+        return self._had(path, lambda: str(self._files.read_text(path, encoding="utf-8")))
 
     def fetch(self, path: str, folder: Path) -> Path | None:
         """Lay a copy of a file into a folder, under its own name; None as for `read`."""
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
+
+        def get() -> Path:
             self._files.get_file(path, str(target))
-        except (OSError, DataIndexDirError):
-            return None
-        return target
+            return target
+
+        return self._had(path, get)
 
     def holds(self, folder: str) -> bool:
         """Whether all files of an output that is a folder can be had, from cache or remote; none is copied."""
-        try:
+
+        def touch() -> bool:
             files = self._files.find(folder)
             for file in files:
                 with self._files.open(file, "rb") as opened:
                     opened.read(1)
-        except (OSError, DvcException, DataIndexDirError):
-            return False
-        return bool(files)
+            return bool(files)
+
+        return self._had(folder, touch) or False
+
+    def _had(self, path: str, get: Callable[[], T]) -> T | None:
+        """Get something; None when it is in neither revision, cache nor remote, or the remote cannot be read."""
+        try:
+            return get()
+        except (FileNotFoundError, DataIndexDirError):  # the second for a file inside an output that nobody kept
+            return None
+        except Exception as e:  # the remotes' file systems have errors of their own for keys or plugins that they miss
+            print(f"{path} of {self.name} cannot be had: {e}", file=sys.stderr)
+            return None
 
     def lock(self) -> Lock:
         """Give the stages of its dvc.lock."""

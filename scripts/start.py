@@ -7,15 +7,19 @@ The answer is written into conf/, so that params.yaml stays what conf/ says and 
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 from dvc.repo import Repo
+from pydantic import ValidationError
 
-from flowc.params import load, load_value
+from flowc.params import load_value
+from flowc.records import UserError
 from flowc.stage_runs import Lock
+from scripts.compose import composed
 from scripts.revision import Revision, git
 
 _HEAD = """# @package train
@@ -58,8 +62,13 @@ def read_start(file: Path) -> Start:
 
 
 def write_start(file: Path, start: Start) -> None:
-    """Write conf's file; the same start gives the same bytes."""
-    values = {"init": start.init, "previous": {"revision": start.revision}}
+    """Write conf's file; the same start gives the same bytes.
+
+    What else a start from a former model reads is taken in from conf/previous.yaml, by none from the base: so that its
+    params, which every model trained from the base depends on, stay as they are when it is edited.
+    """
+    values: dict[str, Any] = {"defaults": ["previous", "_self_"]} if start.init == "previous" else {}
+    values |= {"init": start.init, "previous": {"revision": start.revision}}
     file.write_text(_HEAD + yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
 
 
@@ -90,16 +99,34 @@ def stale(procedures: Sequence[str]) -> list[str]:
     ]
 
 
-def choose(base: Revision, procedures: Sequence[str], present: Start, lock: Lock, folder: Path) -> Chosen | None:
+def params_of(start: Start, conf: Path, overrides: Sequence[str], folder: Path) -> dict[str, Any]:
+    """Compose what `train` would be with a start; conf/ itself stays as it is. `folder` is for a copy of it."""
+    other = folder / "conf"
+    shutil.copytree(conf, other, dirs_exist_ok=True)
+    write_start(other / "start.yaml", start)
+    found: dict[str, Any] = composed(other, overrides).params["train"]
+    return found
+
+
+def choose(
+    base: Revision,
+    procedures: Sequence[str],
+    present: Start,
+    lock: Lock,
+    conf: Path,
+    overrides: Sequence[str],
+    folder: Path,
+) -> Chosen | None:
     """Decide where to start once the tokens are made; None when nothing is to be trained.
 
-    `lock` is that of now; `folder` is for what has to be fetched.
+    `lock` is that of now, `overrides` what conf/ is composed with; `folder` is for what has to be fetched.
     """
     trained = stale(procedures)
     if not trained:
         return None
     revision = compiled_at(base)
-    found = [_part(p, base, revision, lock, folder) for p in trained]
+    train = params_of(Start("previous", revision), conf, overrides, folder)
+    found = [_part(p, base, revision, lock, train, folder) for p in trained]
     return decide(found, revision, present, [p for p in procedures if p not in trained])
 
 
@@ -124,7 +151,9 @@ def _sentence(part: Part, start: Start) -> str:
     )
 
 
-def _part(procedure: str, base: Revision, revision: str | None, lock: Lock, folder: Path) -> Part:
+def _part(
+    procedure: str, base: Revision, revision: str | None, lock: Lock, train: Mapping[str, Any], folder: Path
+) -> Part:
     from flowc.packing import length, read_token_set  # here: torch takes seconds, and often nothing is to be trained
     from flowc.previous import select
     from flowc.train_inputs import TrainParams
@@ -132,10 +161,14 @@ def _part(procedure: str, base: Revision, revision: str | None, lock: Lock, fold
     entry = base.lock().get(f"train@{procedure}")
     if entry is None or revision is None:
         return Part(procedure, "no model was compiled before")
-    params, seed = load("train", TrainParams), load_value("seed", int)
+    try:
+        params = TrainParams.model_validate(train)
+    except ValidationError as e:
+        raise UserError(f"what a start from a former model would read is wrong: {e}; mend conf/previous.yaml") from None
+    seed = load_value("seed", int)
     tokens, model = f"data/tokens/{procedure}", f"models/compiled/{procedure}"
     data = (tokens, f"data/graphs/{procedure}.json")
-    if changed := settings_changed(entry, lock, {"train": load_value("train", dict), "seed": seed}, data):
+    if changed := settings_changed(entry, lock, {"train": train, "seed": seed}, data):
         return Part(procedure, f"training itself changed ({', '.join(changed[:3])}), not only its conversations")
     if {d["path"]: d["md5"] for d in entry["deps"]}.get(tokens) != _outputs(base.lock()).get(tokens):
         return Part(procedure, f"the model of {revision[:10]} was trained on other conversations than that commit has")

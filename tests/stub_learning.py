@@ -3,7 +3,8 @@
 Usage: WIRING_LOG=FILE python -m tests.stub_learning VERB WORD ..., the words being those that dvc.yaml gives the stage.
 Stages that cost seconds are the real ones. The "model" follows its procedure at every node that it knows and falls
 silent at others; at a learning rate over 0.1, and with fewer than ten layers, it forgets the hub that its data visit
-most. So its scores come from its data and params, as a real model's do. Training with WIRING_FAIL layers crashes.
+most. So its scores come from its data and params, as a real model's do. Training with WIRING_FAIL layers crashes,
+and so does the stage of that name.
 """
 
 from __future__ import annotations
@@ -99,8 +100,11 @@ def _answer(graph: Graph, scenario: Scenario, arm: str, knows: list[str]) -> Tra
 def main() -> None:
     """Note the stage in the log, then run the real one or what stands for it."""
     verb = sys.argv[1]
+    name = os.environ.get("DVC_STAGE", f"dvc.yaml:{verb}-again").removeprefix("dvc.yaml:")
     with Path(os.environ["WIRING_LOG"]).open("a") as log:
-        log.write(os.environ.get("DVC_STAGE", f"dvc.yaml:{verb}-again").removeprefix("dvc.yaml:") + "\n")
+        log.write(name + "\n")
+    if name == os.environ.get("WIRING_FAIL"):
+        sys.exit("error: out of memory")
     sys.argv = sys.argv[1:]
     if verb in REAL:
         runpy.run_module(f"stages.{verb}", run_name="__main__")

@@ -90,7 +90,16 @@ def test_a_gate_that_cannot_decide_says_how_many_scenarios_would() -> None:
     page = comment(recompile(part(GRAPH, params=strict)))
     assert page.startswith(f"{MARKER}\n## Recompile: gate CANNOT DECIDE\n")
     assert "paired scenarios would" in page
+    assert "to have more, compile the base with a higher `generate.scenarios` first." in page
     assert "The procedure itself did not change." in page
+
+
+def test_a_node_that_is_not_decided_asks_for_conversations_through_edited_nodes() -> None:
+    n = len(PERFECT)
+    page = comment(recompile(part(params=PARAMS.model_copy(update={"changed_nodes": 0.99}))))
+    assert f"{n} of {n} conversations through edited nodes are right at them" in page
+    assert "about 381 such conversations would decide, a higher `generate.scenarios` here has more" in page
+    assert "compile the base with" not in page
 
 
 def test_words_of_a_procedure_cannot_break_the_table() -> None:

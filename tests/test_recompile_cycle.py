@@ -28,6 +28,8 @@ COMMANDS = (
     REGISTER := ".venv/bin/python -m scripts.register recompile/gate.json models",
 )
 """What the workflows run, word for word; test_workflows.py compares them."""
+PLAIN = ".venv/bin/python -m scripts.recompile --out recompile"
+"""The command of `make recompile`, whose exit status make does not pass on."""
 SMALL = ("Welcome! Which city would you like to visit?", "Welcome! Which city would you like to go to?")
 """A phrase that few conversations of training have, at these sizes."""
 OF_TRAVEL = {f"{verb}@travel_booking" for verb in TRAVEL} | {"baseline@travel_booking-floor"}
@@ -51,10 +53,10 @@ class Clone(Workspace):
         print(done.stdout, done.stderr)
         return done.returncode
 
-    def recompile(self, *words: str) -> int:
+    def recompile(self, *words: str, command: str = RECOMPILE) -> int:
         """Recompile, and keep which stages' commands ran."""
         self.log.write_text("")
-        return self.step(RECOMPILE, *words)
+        return self.step(command, *words)
 
     def ran(self) -> set[str]:
         return set(self.log.read_text().split())
@@ -173,6 +175,7 @@ def test_a_small_edit_is_trained_from_the_former_model_and_a_second_compile_repe
 ) -> None:
     branch(site, "small", "data/procedures/travel_booking.yaml", *SMALL)
     runner = clone(site, tmp_path / "clone", "small")
+    edit(runner.folder / "conf/previous.yaml", "learning_rate: 4.0e-4", "learning_rate: 1.0e-4")
 
     assert runner.recompile("ARGS=~sources.zoom_support --gate-only") == 0
 
@@ -181,6 +184,7 @@ def test_a_small_edit_is_trained_from_the_former_model_and_a_second_compile_repe
     assert runner.ran() == {f"{verb}@travel_booking" for verb in needed}
     assert f"revision: {base}\n" in (runner.folder / "conf/start.yaml").read_text()
     assert f"travel_booking is trained from the model of {base[:10]}, on " in runner.gate()["notes"][1]
+    assert yaml.safe_load((runner.folder / "params.yaml").read_text())["train"]["previous"]["learning_rate"] == 1e-4
     assert text("Only what the gate reads was made") in runner.comment()
     assert not runner.gate()["as_configured"]
 
@@ -196,7 +200,7 @@ def test_broken_training_fails_the_gate_and_names_the_node(site: Path, tmp_path:
     branch(site, "break", "conf/train/default.yaml", rate, "learning_rate: 0.5")
     runner = clone(site, tmp_path / "clone", "break")
 
-    assert runner.recompile() != 0
+    assert runner.recompile(command=PLAIN) == 1
 
     assert runner.gate()["outcome"] == "failed"
     found = runner.gate()["procedures"]
@@ -231,6 +235,26 @@ def test_another_way_to_an_ending_is_tested_apart_and_the_former_scenarios_are_a
     assert {c["n"] for c in found["comparisons"] if c["criterion"] == "task_success"} == {60}
     assert "| edge present_offer.think_it_over | added |" in runner.comment()
 
+    # What stops the recompile beside the stages replaces the page too.
+    runner.environment["WIRING_FAIL"] = "simulate-again"
+    assert runner.recompile(command=PLAIN) == 1
+    assert runner.ran() == {"simulate-again"}
+    why = "asking the new model of travel_booking again failed; what it printed stands above"
+    assert runner.comment().startswith("<!-- flowc: recompile -->\n## Recompile: gate FAILED\n")
+    assert f"The pipeline stopped.\n\n```\n{why}\n```" in runner.comment()
+    assert (runner.gate()["outcome"], runner.gate()["as_configured"]) == ("failed", False)
+
+
+def test_an_override_that_names_nothing_replaces_an_older_page(site: Path, tmp_path: Path) -> None:
+    runner = clone(site, tmp_path / "clone", "main")
+    assert runner.recompile(command=PLAIN) == 0
+    assert "gate passed" in runner.comment()
+    assert runner.recompile("train.epoch=2", command=PLAIN) == 1
+    assert "## Recompile: gate FAILED" in runner.comment() and "train.epoch=2: Could not override" in runner.comment()
+    assert runner.recompile("--base", "nowhere", command=PLAIN) == 1
+    assert "Compared with nowhere: 0 stages ran" in runner.comment()
+    assert runner.gate()["outcome"] == "failed"
+
 
 def test_without_a_remote_and_without_the_former_conversations_the_gate_cannot_decide(
     site: Path, tmp_path: Path
@@ -238,9 +262,26 @@ def test_without_a_remote_and_without_the_former_conversations_the_gate_cannot_d
     branch(site, "alone", "data/procedures/travel_booking.yaml", "Good day! What is your", "Good day! And what is your")
     runner = clone(site, tmp_path / "clone", "alone")
     del runner.environment["FLOWC_REMOTE"]
-    assert runner.recompile() != 0
+    assert runner.recompile(command=PLAIN) == 3
     assert runner.gate()["outcome"] == "undecided"
     assert text("No DVC remote is configured: what this machine does not have is made anew.") in runner.comment()
+
+
+def test_a_fork_without_key_remote_and_gpu_is_compiled_all_the_same_and_says_so(site: Path, tmp_path: Path) -> None:
+    branch(site, "fork", "data/procedures/travel_booking.yaml", "Good day! What is your", "Good day! So what is your")
+    runner = clone(site, tmp_path / "clone", "fork")
+    # The plugin is not among the requirements; a key that is missing ends in an error at the same place.
+    runner.environment |= {"FLOWC_REMOTE": "s3://nowhere/x", "CUDA_VISIBLE_DEVICES": ""}
+    assert runner.recompile("generate=anthropic", "scale=paper", command=PLAIN) == 3
+    found = runner.gate()
+    assert (found["outcome"], found["as_configured"]) == ("undecided", False)
+    gpu, key, remote, start = found["notes"]
+    assert gpu.startswith("This machine has no GPU: compiled with the scale laptop instead of paper, on ")
+    assert key.startswith("ANTHROPIC_API_KEY is not set (forks have no secrets): conversations come from the scripted")
+    assert remote.startswith("The DVC remote flowc cannot be read (unexpected error - s3 is supported, but requires")
+    assert remote.endswith("): what this machine does not have is made anew.")
+    assert "neither in the cache nor in the remote" in start
+    assert "train@travel_booking" in runner.ran() and "report" in runner.ran()
 
 
 def test_a_merge_registers_the_new_model_with_version_stage_and_card(site: Path, tmp_path: Path) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hydra import compose, initialize_config_dir
 
-from scripts.start import Part, Start, asked_for, decide, read_start, settings_changed, write_start
+from scripts.compose import composed
+from scripts.start import Part, Start, asked_for, decide, params_of, read_start, settings_changed, write_start
 from tests.workspace import ROOT
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -76,9 +77,21 @@ def test_what_is_written_is_read_and_composed(tmp_path: Path, start: Start) -> N
         target.write_bytes(file.read_bytes())
     write_start(tmp_path / "start.yaml", start)
     assert read_start(tmp_path / "start.yaml") == start
-    with initialize_config_dir(str(tmp_path), version_base=None):
-        train = compose("config").train
-    assert (train.init, train.previous.revision) == start
+    train = composed(tmp_path, []).params["train"]
+    assert params_of(start, ROOT / "conf", [], tmp_path / "folder") == train
+    assert (train["init"], train["previous"]["revision"]) == start
+
+
+def test_another_rate_from_a_former_model_changes_no_start_from_the_base(tmp_path: Path) -> None:
+    conf = tmp_path / "conf"
+    shutil.copytree(ROOT / "conf", conf)
+    before = (conf / "previous.yaml").read_text(encoding="utf-8")
+    assert before.count("4.0e-4") == 1
+    (conf / "previous.yaml").write_text(before.replace("4.0e-4", "1.0e-4"), encoding="utf-8")
+    base, previous = (params_of(start, conf, [], tmp_path / "other") for start in (BASE, PREVIOUS))
+    assert base == composed(ROOT / "conf", ["train.init=base", "train.previous.revision=null"]).params["train"]
+    assert previous == base | {"init": "previous", "previous": previous["previous"]}
+    assert previous["previous"] == base["previous"] | {"revision": COMMIT, "learning_rate": 1.0e-4}
 
 
 def test_the_committed_file_is_what_would_be_written(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from flowc.evaluate import EvaluateParams
 from flowc.records import UserError
 from flowc.side_by_side import Statistics, difference, scores_of
 from flowc.two_starts import Compiled, Count, count, two_starts_page
-from scripts.incremental import EDIT, Edit, make_edit, read
+from scripts.incremental import EDIT, Edit, keep_overrides, make_edit, read
 from tests.test_gate import BROKEN, PARAMS, PERFECT
 from tests.workspace import ROOT
 
@@ -92,6 +92,14 @@ def test_an_edit_is_made_once_or_refused(tmp_path: Path) -> None:
 def test_the_edit_that_is_measured_is_one_of_the_committed_procedure() -> None:
     text = (ROOT / "data" / "procedures" / f"{EDIT.procedure}.yaml").read_text(encoding="utf-8")
     assert text.count(EDIT.old) == 1 and EDIT.new not in text
+
+
+def test_a_folder_keeps_the_measurements_of_one_set_of_overrides(tmp_path: Path) -> None:
+    file = tmp_path / "made" / "overrides.json"
+    keep_overrides(file, ["train.previous.learning_rate=1e-4"])
+    keep_overrides(file, ["train.previous.learning_rate=1e-4"])
+    with pytest.raises(UserError, match=r"with the overrides train.previous.learning_rate=1e-4, not none; name anoth"):
+        keep_overrides(file, [])
 
 
 def test_a_recompile_that_stopped_is_no_measurement(tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ class NodeTest(Record):
     least: float
     outcome: Outcome
     needed: int | None = None
+    """About how many conversations through edited nodes would decide; None as in a comparison."""
     nodes: dict[str, tuple[int, int]]
     """By edited node: conversations through it, and those that are right at it."""
 

@@ -173,6 +173,11 @@ def _verdict(part: ProcedurePart) -> str:
         said.append(f"most goes wrong at `{worst.node}`, right in {worst.after[1]} of {worst.after[0]} conversations")
     n = max((c.n for c in result.comparisons), default=0)
     said.append(f"{n} scenarios asked of both models")
+    if any(c.needed for c in result.comparisons):
+        said.append(
+            "pairs are scenarios that the replaced model was asked when it was compiled: to have more, compile the "
+            "base with a higher `generate.scenarios` first"
+        )
     return f"**Gate: {_MARKS[result.outcome]}**: {'; '.join(said)}."
 
 
@@ -190,7 +195,8 @@ def _changed(found: NodeTest) -> str:
     if found.low is not None and found.high is not None:
         what += f" [{percent(found.low)} to {percent(found.high)}], wanted {percent(found.least)}"
     if found.outcome == Outcome.UNDECIDED:
-        what += f", about {found.needed} would decide" if found.needed else ", no number would decide"
+        more = f"about {found.needed} such conversations would decide, a higher `generate.scenarios` here has more"
+        what += f", {more if found.needed else 'no number would decide'}"
     return what
 
 
@@ -296,7 +302,7 @@ def _training(part: ProcedurePart) -> str:
 
 def _stages(recompile: Recompile) -> str:
     if not recompile.stages:
-        return "Every stage was up to date."
+        return "" if recompile.failed is not None else "Every stage was up to date."
     rows = []
     for s in recompile.stages:
         why = [text(shorten(w, _PHRASE)) for w in s.why[:_WHY]]
