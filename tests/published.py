@@ -24,22 +24,6 @@ needs_star = pytest.mark.skipif(not STAR.exists(), reason="no STAR data in share
 
 needs_multidogo = pytest.mark.skipif(not MULTIDOGO.exists(), reason="no MultiDoGO in shared/data beside the repository")
 
-# What the published drawing leaves open for a reader: two boxes with arrows that do not say when they are taken.
-MENDS = (
-    ('Step 2.0: Check if user is facing a data issue"', 'Ask whether the data is unavailable or slow"'),
-    ("P2_S0_RunSpeedTest -> P2_1_Start;", "P2_S0_RunSpeedTest -> P2_1_Start [label=unavailable];"),
-    ("P2_S0_RunSpeedTest -> P2_2_Start;", "P2_S0_RunSpeedTest -> P2_2_Start [label=slow];"),
-    ("P2_S0_Decision_NoConnection -> P2_2_Start;", "P2_S0_Decision_NoConnection -> P2_2_Start [label=No];"),
-)
-
-
-def write_tau2(path: Path) -> None:
-    """Write the tau2 chart with words on its arrows, DOT."""
-    text = TAU2.read_text(encoding="utf-8")
-    for old, new in MENDS:
-        text = text.replace(old, new)
-    path.write_text(text, encoding="utf-8")
-
 
 def write_star(task: str, path: Path) -> None:
     """Write a STAR task as Mermaid."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from flowc.tracker import Tracker
 from flowc.train_inputs import Job
 from flowc.transcripts import Ended
 from tests import ranks
-from tests.published import TASKS, needs_star, needs_tau2, write_star, write_tau2
+from tests.published import TASKS, TAU2, needs_star, needs_tau2, write_star
 from tests.workspace import ROOT, stage
 
 pytestmark = [needs_star, needs_tau2]
@@ -43,7 +44,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which all seven charts are compiled."""
     folder = tmp_path_factory.mktemp("charts")
     (folder / "data" / "procedures").mkdir(parents=True)
-    write_tau2(folder / "data" / "procedures" / FILES[TECH_SUPPORT])
+    shutil.copy(TAU2, folder / "data" / "procedures" / FILES[TECH_SUPPORT])
     for task in TASKS:
         write_star(task, folder / "data" / "procedures" / FILES[task])
     with pytest.MonkeyPatch.context() as patch:

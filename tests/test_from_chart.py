@@ -12,6 +12,7 @@ from flowc.chart_flow import said
 from flowc.chart_words import answer, identifier, identifiers, speech, terminal_of
 from flowc.from_chart import draft_of, graph_of
 from flowc.graph import Graph, breadth_first
+from flowc.parse import Drawn
 from flowc.read_mermaid import read_mermaid
 from flowc.records import UserError
 from flowc.sampling import sample
@@ -275,6 +276,19 @@ def test_a_default_arrow_needs_no_label() -> None:
     assert graph.nodes["colour"].edges[1].says[1:] == ANSWERS["other"]
 
 
+def test_a_choice_without_words_has_those_of_the_box_where_it_leads_and_no_built_in_answers() -> None:
+    text = "flowchart TD\nA{Which one?} -->|red| B[Good]\nA --> C[Not sure]\nA --> D[Offer blue]"
+    draft = draft_of(read_mermaid(text, "x.mmd", "x"), "x.mmd")
+    edges = draft.graph.nodes["which_one"].edges
+    assert [(e.id, e.to, e.when) for e in edges] == [
+        ("red", "good", "red"), ("not_sure", "not_sure", "Not sure"), ("offer_blue", "offer_blue", "Offer blue"),
+    ]  # fmt: skip
+    assert (kind_of("Not sure"), edges[1].says[0]) == ("unsure", "Not sure.")
+    assert not set(edges[1].says) & set(ANSWERS["unsure"])
+    assert draft.drawn == Drawn(assumed=(("nodes", "which_one", "edges", 1), ("nodes", "which_one", "edges", 2)))
+    assert draft_of(claims(), "x.mmd").drawn == Drawn(assumed=())
+
+
 def test_what_a_chart_draws_has_its_line_and_what_is_built_in_has_none() -> None:
     escapes = (
         Escape(label="wants a person", target="A", line=40),
@@ -323,12 +337,28 @@ MISTAKES = {
         "3: 2 boxes may be the start: 'A' (line 2), 'B' (line 3); leave one, and lead an arrow to each of the others",
     ),
     "arrows without labels": (
-        "A[x] --> B[y]\nA --> C[z]",
+        "A[x] --> B[y]\nA --> B",
         "2: 2 arrows leave box 'A', and this one has no label; write on each when it is taken, and in the box what",
     ),
     "a question with an arrow without a label": (
-        "A{x?} -->|yes| B[y]\nA --> C[z]",
+        "A{x?} -->|yes| B[y]\nA --> C([End])",
         "3: an arrow of the question 'A' has no label; write on it which answer leads there",
+    ),
+    "a question with one arrow, without a label": (
+        "A{x?} --> B[y]",
+        "2: an arrow of the question 'A' has no label; write on it which answer leads there",
+    ),
+    "an arrow that leads where the words of another do": (
+        "A{x?} -->|Yes| B[y]\nA --> C[yes]",
+        "3: an arrow of the question 'A' has no label; write on it which answer leads there",
+    ),
+    "results of a tool without labels": (
+        "A[x] --> T[[Find it]]\nT --> B[y]\nT --> C[z]",
+        "3: 2 arrows leave box 'T', and this one has no label; write on each when it is taken",
+    ),
+    "results of a tool without labels behind a question": (
+        "A[x] --> T[[Find it]] --> J@{ shape: junction } --> Q{Found?}\nQ -->|yes| B[y]\nQ --> C[z]",
+        "4: an arrow of the question 'Q' has no label; write on it which answer leads there",
     ),
     "the same label twice": (
         "A{x?} -->|Yes| B[y]\nA -->|yes.| C[z]",

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from flowc.from_chart import draft_of
 from flowc.graph import Edge, Graph, Node, Slot
 from flowc.lint import Finding, lint
 from flowc.parse import parse_procedure, read_procedure
 from flowc.paths import Statistics, acyclic_paths, components, longest, statistics, written
+from flowc.read_mermaid import read_mermaid
 from flowc.records import UserError, run_stage
 from scripts.lint import findings, main
 from tests.example import TEXT
@@ -21,11 +23,11 @@ SIZE = 2000
 
 def found(text: str) -> list[tuple[str, str, str, str]]:
     """Code, severity, line's text and message of each finding but on small banks, which the example is full of."""
-    graph, source = read_procedure(text, "table.yaml")
+    draft = read_procedure(text, "table.yaml")
     lines = text.splitlines()
     return [
-        (f.code, f.severity, lines[source.line(f.loc) - 1].strip()[:24], f.message)
-        for f in lint(graph)
+        (f.code, f.severity, lines[draft.source.line(f.loc) - 1].strip()[:24], f.message)
+        for f in lint(draft.graph)
         if f.code != "small-bank"
     ]
 
@@ -407,12 +409,12 @@ def test_the_command_lists_everything_and_fails_on_errors(
         "node 'goodbye' is a dead end",
         "edge offer.cheaper and edge offer.accept share the phrase 'Gladly.'",
     ]
-    warnings = sum(": warning: " in line for line in lines)
+    warnings = sum(line.startswith("in/table.yaml") and ": warning: " in line for line in lines)
     assert [line for line in lines if line.endswith(" warnings")] == [
         f"table: 2 errors, {warnings} warnings",
-        "drawn: 0 errors, 0 warnings",
+        "drawn: 0 errors, 4 warnings",
         "lost: 1 errors, 0 warnings",
-        "unlisted: 0 errors, 0 warnings",
+        "unlisted: 0 errors, 4 warnings",
     ]
     assert "error: in/l.dot: no such file; write it, or correct its name" in lines
 
@@ -421,4 +423,35 @@ def test_the_command_ends_well_where_only_warnings_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     listed(tmp_path, monkeypatch, "drawn")
-    assert capsys.readouterr().out == "drawn: 0 errors, 0 warnings\n"
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert last == "drawn: 0 errors, 4 warnings"
+    remedy = (
+        "`make import` writes the chart as YAML: give `say` 6 phrases or more, and the `says` of each edge 12, forty"
+    )
+    only = f"only the chart's words and built-in phrases; {remedy} at a hub"
+    assert lines == [
+        f"in/drawn.mmd:2: warning: node 'ask_for_the_day' and its answer have {only}",
+        f"in/drawn.mmd:2: warning: node 'done' has {only}",
+        f"in/drawn.mmd: warning: node 'colleague_takes_over' has {only}",
+        f"in/drawn.mmd: warning: node 'cancelled' has {only}",
+    ]
+
+
+def test_of_many_nodes_without_a_bank_the_first_are_named_one_by_one_hubs_before_others() -> None:
+    text = "flowchart TD\n" + "\n".join(f"a{i}[Ask for part {i}] --> a{i + 1}" for i in range(12))
+    text += "\na12{Is it whole?} -->|yes| e([Bye])\na12 --> f[Send it back]"
+    draft = draft_of(read_mermaid(text, "x.mmd", "x"), "x.mmd")
+    banks = [f for f in lint(draft.graph, draft.drawn) if f.code == "built-in-bank"]
+    assert [f.message.split(" have")[0] for f in banks] == [
+        "hub 'is_it_whole' and its 2 answers",
+        *(f"node 'ask_for_part_{i}' and its answer" for i in range(4)),
+        "12 more nodes, 0 of them hubs,",
+    ]
+    assert banks[-1].message.endswith(
+        ": ask_for_part_4, ask_for_part_5, ask_for_part_6, ask_for_part_7, ask_for_part_8, ..."
+    )
+    assert [f.message for f in lint(draft.graph, draft.drawn) if f.code == "assumed-answer"] == [
+        "the arrow from 'is_it_whole' to 'send_it_back' has no label, so its users say what stands in that box, "
+        "'Send it back'"
+    ]
+    assert {f.code for f in lint(draft.graph)} & {"built-in-bank", "assumed-answer"} == set()

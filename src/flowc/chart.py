@@ -39,6 +39,8 @@ class Arrow(Record):
     label: str = ""
     default: bool = False
     """Taken when no other arrow's condition holds, where the format says so."""
+    assumed: bool = False
+    """Whether the label is that of the box where it leads, as none was drawn: `chart_flow` says where."""
     line: int
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, NoReturn
 
 from flowc.chart import Arrow, Box, Chart
-from flowc.chart_words import is_start
+from flowc.chart_words import is_only_end, is_start
 from flowc.records import UserError
 
 _MOST_ARROWS = 30
@@ -60,9 +60,6 @@ def flow_of(chart: Chart, fail: Fail) -> Flow:
         out[arrow.source].append(arrow.model_copy(update={"label": label}))
     _check_reach(chart, start, out, fail)
     silent = {n for n, box in chart.boxes.items() if _is_silent(n, box, out[n], start)}
-    for name, box in chart.boxes.items():
-        if name not in silent:
-            _check_arrows(name, box, out[name], name == start, fail)
 
     def onward(name: str) -> str:
         passed: set[str] = set()
@@ -73,6 +70,13 @@ def flow_of(chart: Chart, fail: Fail) -> Flow:
             name = out[name][0].target
         return name
 
+    results = {onward(arrows[0].target) for n, arrows in out.items()
+               if chart.boxes[n].kind == "tool" and len(arrows) == 1 and not arrows[0].label}  # fmt: skip
+    for name, box in chart.boxes.items():
+        if name not in silent:
+            if box.kind != "tool" and name not in results:
+                out[name] = _worded(out[name], chart.boxes)
+            _check_arrows(name, box, out[name], name == start, fail)
     ways = {n: tuple(a.model_copy(update={"target": onward(a.target)}) for a in arrows)
             for n, arrows in out.items() if n not in silent}  # fmt: skip
     merged = {n: _merged(n, chart.boxes, ways) for n in ways}
@@ -81,7 +85,8 @@ def flow_of(chart: Chart, fail: Fail) -> Flow:
         fail(chart.boxes[first].line, f"the conversation ends with its first box, {first!r}; put a step before it")
     escapes = {i: onward(escape.target) for i, escape in enumerate(chart.escapes)}
     used = reach([first, *escapes.values()], {n: [a.target for a in arrows] for n, arrows in merged.items()})
-    flow = Flow(first, {n: b for n, b in chart.boxes.items() if n in used}, {n: merged[n] for n in used}, escapes)
+    boxes = {n: b for n, b in chart.boxes.items() if n in used}
+    flow = Flow(first, boxes, {n: merged[n] for n in boxes}, escapes)
     _check_way_out(flow, fail)
     return flow
 
@@ -140,6 +145,24 @@ def _check_reach(chart: Chart, start: str, out: Mapping[str, Sequence[Arrow]], f
 def _is_silent(name: str, box: Box, arrows: Sequence[Arrow], start: str) -> bool:
     wordless = not re.search(r"\w", box.label) or (name == start and is_start(box.label))
     return wordless and box.kind not in ("tool", "end") and len(arrows) == 1 and not arrows[0].label
+
+
+def _worded(arrows: list[Arrow], boxes: Mapping[str, Box]) -> list[Arrow]:
+    """Let arrows without a label, where a customer chooses among several, have the words of the box where they lead.
+
+    Lint names each of them. Not so where these words say nothing or lead another way already, nor for what a tool
+    returns, which no box behind it can tell.
+    """
+    if len(arrows) == 1:
+        return arrows
+    words = [a.label or boxes[a.target].label for a in arrows]
+    times = Counter(map(said, words))
+
+    def speaks(label: str) -> bool:
+        return times[said(label)] == 1 and not is_only_end(label) and not is_start(label)
+
+    return [a if a.label or not speaks(label) else a.model_copy(update={"label": label, "assumed": True})
+            for a, label in zip(arrows, words, strict=True)]  # fmt: skip
 
 
 def _check_arrows(name: str, box: Box, arrows: Sequence[Arrow], first: bool, fail: Fail) -> None:

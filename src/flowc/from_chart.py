@@ -33,7 +33,7 @@ from flowc.chart_words import answer, identifier, identifiers, is_only_end, sent
 from flowc.checks import known_slots
 from flowc.graph import Change, Edge, Graph, Interrupt, Node, Slot, Terminal, Tool, split_bank
 from flowc.languages import foreign
-from flowc.parse import Draft, check_shape, sound
+from flowc.parse import Draft, Drawn, check_shape, sound
 from flowc.records import UserError
 from flowc.yaml_lines import Loc, Source
 
@@ -94,7 +94,10 @@ def draft_of(chart: Chart, file: str) -> Draft:
         interrupts=interrupts,
     )
     graph = _with_arguments(graph)
-    draft = Draft(graph, Source(None, _lines(flow, names, slots) | drawn))
+    assumed = tuple(
+        ("nodes", names[n], "edges", i) for n, ways in flow.ways.items() for i, a in enumerate(ways) if a.assumed
+    )
+    draft = Draft(graph, Source(None, _lines(flow, names, slots) | drawn), Drawn(assumed))
 
     def fail_at(loc: Loc, message: str) -> NoReturn:
         raise UserError(f"{draft.source.place(file, loc)}: {message}")
@@ -217,7 +220,7 @@ def _node(flow: Flow, box_id: str, names: Mapping[str, str], slots: _Slots, rene
                  for i, a, r in zip(ids, ways, changes, strict=True)]  # fmt: skip
         return Node(role="tool", instruction=instruction, calls=names[box_id], edges=tuple(edges))
     spoken = speech(box.label, box.kind == "question")
-    banks = _banks([a.label for a in ways]) if ways[0].label else [_reply(box, spoken.manner)]
+    banks = _banks(ways) if ways[0].label else [_reply(box, spoken.manner)]
     collects = slots.asked.get(box_id)
     if collects in slots.names:
         banks = [tuple(f.replace("{x}", f"{{{slots.names[collects]}}}") for f in VALUES)]
@@ -247,9 +250,13 @@ def _reply(box: Box, manner: str) -> tuple[str, ...]:
     return ANSWERS[{"open": "open", "offer": "agree", "request": "done"}.get(manner, "acknowledge")]
 
 
-def _banks(labels: Sequence[str]) -> list[tuple[str, ...]]:
-    """Give each of a box's arrows what users say to go that way; no phrase leads two ways."""
-    kinds = [kind_of(label) for label in labels]
+def _banks(ways: Sequence[Arrow]) -> list[tuple[str, ...]]:
+    """Give each of a box's arrows what users say to go that way; no phrase leads two ways.
+
+    Words that were not meant as an answer have none of the built-in answers.
+    """
+    labels = [arrow.label for arrow in ways]
+    kinds = [None if arrow.assumed else kind_of(arrow.label) for arrow in ways]
     banks = [
         dict.fromkeys(
             [sentence(answer(label)), *(ANSWERS[kind] if kind and kinds.count(kind) == 1 else _values(label))]

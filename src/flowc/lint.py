@@ -15,13 +15,14 @@ from typing import NamedTuple
 from flowc.checks import Finding as Finding
 from flowc.checks import error, faults, told
 from flowc.graph import PLACEHOLDER, Graph, placeholders
-from flowc.parse import Draft
+from flowc.parse import Draft, Drawn
 from flowc.paths import acyclic_paths, components, depth_first, longest, written
 from flowc.yaml_lines import Loc
 
 _USER_PHRASES, _AGENT_PHRASES = 12, 6  # docs/procedure.md: a quarter of a bank is held out; of fewer, too little is
 _MANY_PATHS = 1000  # the study scale trains on 900 trunks: beyond, most paths are never seen whole
 _LONG_PATH = 30  # messages of the assistant: conf/simulate ends a conversation of the evaluation behind them
+_MOST_NAMED = 5  # nodes that lack a bank: more lines would bury the other findings
 _BETWEEN = re.compile(r"[^\w{}]+")
 _APOSTROPHES = {ord("'"): None, ord("’"): None}
 _YES = {"en": {"yes", "yeah", "yep", "yup"}, "de": {"ja", "jawohl", "jap"}}
@@ -29,14 +30,15 @@ _NO = {"en": {"no", "nope", "nah"}, "de": {"nein", "nö", "nee"}}
 _DATE_WORDS = {"%A", "%a", "%B", "%b"}
 
 
-def lint(graph: Graph) -> list[Finding]:
-    """List what is to be mended: first errors, then warnings.
+def lint(graph: Graph, drawn: Drawn | None = None) -> list[Finding]:
+    """List what is to be mended: first errors, then warnings. `drawn` is given where the graph was a chart.
 
     The names in the graph must resolve, as those of `read_procedure` do.
     """
     texts = _Texts(graph)
     found = [*faults(graph), *_overlaps(graph, texts), *_branches(graph, texts), *_asked_twice(graph), *_loops(graph)]
-    found += [*_unused(graph), *_shared(graph, texts), *_small(graph), *_dates(graph), *_paths(graph)]
+    found += [*_unused(graph), *_shared(graph, texts), *_dates(graph), *_paths(graph)]
+    found += [*_assumed(graph, drawn), *_built_in(graph)] if drawn else _small(graph)
     return sorted(dict.fromkeys(found), key=lambda f: f.severity)
 
 
@@ -50,7 +52,7 @@ class Told(NamedTuple):
 def told_of(draft: Draft, file: str) -> Told:
     """Lint a draft and write each finding with its place."""
     told = Told([], [])
-    for f in lint(draft.graph):
+    for f in lint(draft.graph, draft.drawn):
         kept = told.errors if f.severity == "error" else told.warnings
         kept.append(f"{draft.source.place(file, f.loc)}: {f.severity}: {f.message}; {f.remedy}")
     return told
@@ -225,6 +227,35 @@ def _small(graph: Graph) -> Iterator[Finding]:
                 yield _warning("small-bank", ("nodes", name, "edges", i, "says"),
                                f"edge {name}.{edge.id} has {len(edge.says)} user phrases, too few for a fair held-out "
                                "test", f"write {_USER_PHRASES} or more")  # fmt: skip
+
+
+def _assumed(graph: Graph, drawn: Drawn) -> Iterator[Finding]:
+    """Name the arrows without words: what is said to take them is a guess."""
+    for loc in drawn.assumed:
+        _, name, _, i = loc
+        edge = graph.nodes[str(name)].edges[int(i)]
+        yield _warning("assumed-answer", loc, f"the arrow from {name!r} to {edge.to!r} has no label, so its users say "
+                       f"what stands in that box, {edge.when!r}", "write on it when it is taken")  # fmt: skip
+
+
+def _built_in(graph: Graph) -> Iterator[Finding]:
+    """Name the nodes of a chart that would gain from a bank: hubs first, as phrasing decides there."""
+    speaks = [n for n, node in graph.nodes.items() if node.role == "agent"]
+    speaks.sort(key=lambda n: (not graph.nodes[n].is_hub, not graph.nodes[n].waits))
+    only = "have only the chart's words and built-in phrases"
+    remedy = (f"`make import` writes the chart as YAML: give `say` {_AGENT_PHRASES} phrases or more, and the `says` of "
+              f"each edge {_USER_PHRASES}, forty at a hub")  # fmt: skip
+    for name in speaks[:_MOST_NAMED]:
+        node = graph.nodes[name]
+        answers = f" and its {len(node.edges)} answers" if node.is_hub else " and its answer" if node.waits else ""
+        verb = only if answers else only.replace("have", "has", 1)
+        yield _warning("built-in-bank", ("nodes", name), f"{'hub' if node.is_hub else 'node'} {name!r}{answers} {verb}",
+                       remedy)  # fmt: skip
+    if rest := speaks[_MOST_NAMED:]:
+        hubs = sum(graph.nodes[n].is_hub for n in rest)
+        named = ", ".join(rest[:_MOST_NAMED]) + (", ..." if len(rest) > _MOST_NAMED else "")
+        yield _warning("built-in-bank", ("nodes",), f"{len(rest)} more nodes, {hubs} of them hubs, {only}: {named}",
+                       remedy)  # fmt: skip
 
 
 def _dates(graph: Graph) -> Iterator[Finding]:

@@ -21,11 +21,20 @@ from flowc.yaml_lines import Loc, Source, load_yaml
 Fail = Callable[[Loc, str], NoReturn]
 
 
+class Drawn(NamedTuple):
+    """What is known of a Graph that was a chart: all its phrases are its labels and built-in ones."""
+
+    assumed: tuple[Loc, ...]
+    """Edges whose arrow had no words, so that those of the box where it leads stand for them."""
+
+
 class Draft(NamedTuple):
     """A Graph whose names resolve, and the lines of its source."""
 
     graph: Graph
     source: Source
+    drawn: Drawn | None = None
+    """None for a procedure that was written with phrases of its own."""
 
 
 def parse_procedure(text: str, file: str) -> Graph:
