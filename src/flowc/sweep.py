@@ -202,7 +202,9 @@ def sweep_page(procedures: Mapping[str, Sequence[Point]], plots: Mapping[str, st
     parts = [
         "# Experiments compared",
         f"Written by `{command}` from `dvc exp show`. Intervals are 95 %; numbers in a plot are rows of its table. A "
-        "training that was stopped and continued has its time in the table and not in the plot.",
+        "training that was stopped and continued has its time in the table and not in the plot. What is as committed "
+        "stands in the commit that the experiments began from; a later one may have trained the same model again, in "
+        "another time.",
     ]
     for procedure, points in procedures.items():
         parts += [f"## {procedure}", f"![Task success of {procedure} against size, time and cost]({plots[procedure]})"]
