@@ -20,8 +20,6 @@ ASSUMED = CostAssumptions(
     utilisations=(0.01, 0.5, 1.0),
     volumes=(1000, 10_000, 1_000_000),
     compiles_per_month=1,
-    ttft_p95_ms=2000,
-    tpot_p95_ms=180,
 )
 HOSTILE = "</details>| `x` *b* [l](http://e.x) <script>\n# head $1 and $2 @me ~~s~~ __u__"
 
@@ -135,13 +133,28 @@ def benchmark() -> dict[str, Any]:
         return {
             "concurrency": concurrency,
             "cache": cache,
+            "requests_per_second": concurrency**0.6 / factor,
+            "goodput_per_second": (1.5 if concurrency == 4 else 1.0) / factor,
             "output_tokens_per_second": 20 * concurrency**0.6 / factor,
             "ttft_ms": latency(100 * concurrency),
             "tpot_ms": latency(40 + concurrency),
             "itl_ms": latency(42 + concurrency),
         }
 
+    rates = [(0.25, 1.3, 1.25, 1.25), (1.0, 5.2, 4.6, 0.0)]
     return {
+        "levels": {"ttft_ms": 2000, "tpot_ms": 180},
+        "offered": [
+            {
+                "share": share,
+                "offered_per_second": came,
+                "requests_per_second": done,
+                "goodput_per_second": good,
+                "ttft_ms": {"p50": 300.0, "p95": 900.0, "p99": 1000.0},
+                "tpot_ms": {"p50": 50.0, "p95": 60.0, "p99": None},
+            }
+            for share, came, done, good in rates
+        ],
         "rows": [row(c, cache, f) for cache, f in (("warm", 0.6), ("cold", 1.0)) for c in (1, 4, 16)],
         "cost": {
             "usd_per_hour": 0.1,

@@ -14,6 +14,7 @@ from flowc.benchmark import (
     cost,
     dollars_per_million,
     machine,
+    offered_row,
     requests,
     rounded,
     row,
@@ -84,18 +85,22 @@ def test_requests_are_spread_over_what_there_is() -> None:
 
 def test_a_row_has_every_percentile_and_never_nan() -> None:
     result = {"output_throughput": 12.3456, "total_token_throughput": 100.0}
+    result |= {"request_throughput": 1.23456, "request_goodput": 0.5}
     result |= {f"p{p}_{kind}_ms": 10.0 + p for kind in ("ttft", "tpot") for p in (50, 95, 99)}
     result |= {f"p{p}_itl_ms": math.nan for p in (50, 95, 99)}
-    assert row(LoadParams(concurrency=8, requests=16), "cold", result) == {
-        "concurrency": 8,
-        "cache": "cold",
-        "requests": 16,
+    measured = {
+        "requests_per_second": 1.235,
+        "goodput_per_second": 0.5,
         "output_tokens_per_second": 12.35,
         "total_tokens_per_second": 100.0,
         "ttft_ms": {"p50": 60.0, "p95": 105.0, "p99": 109.0},
         "tpot_ms": {"p50": 60.0, "p95": 105.0, "p99": 109.0},
         "itl_ms": {"p50": None, "p95": None, "p99": None},
     }
+    head = {"concurrency": 8, "cache": "cold", "requests": 16}
+    assert row(LoadParams(concurrency=8, requests=16), "cold", result) == head | measured
+    offered = {"share": 0.75, "offered_per_second": 0.9876, "requests": 12}
+    assert offered_row(0.75, 0.98761, 12, result) == offered | measured
 
 
 def test_numbers_keep_four_digits() -> None:

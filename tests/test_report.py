@@ -88,7 +88,9 @@ def test_the_tables_show_what_the_metrics_say(reports: Path) -> None:
     ]
     assert "| arm        | Terminal | Turn limit | Simulator errors |" in made
     assert "| in_context | 12,000 |        180 |   12,180 |      9.2 |                      4.7 x |" in made
-    assert row_of(made, "cold, 4") == ["cold, 4", "46", "400 / 600 / 800", "44 / 66 / 88", "46 / 69 / 92"]
+    assert row_of(made, "cold, 4") == ["cold, 4", "46", "1.50", "400 / 600 / 800", "44 / 66 / 88", "46 / 69 / 92"]
+    assert "with up to 4 requests at once of the loads measured: 46 tokens a second" in made
+    assert "(plots/parcel-offered.png)" in made
     assert row_of(made, "A conversation") == ["A conversation", "0.00019"]
     assert row_of(made, "Share of the matrix peak, over all seconds")[1] == "61.2 % (bf16), 30.4 % (fp32)"
     assert row_of(made, "Method")[1] == "full"
@@ -224,6 +226,8 @@ def test_a_missing_load_sweep_or_token_count_is_not_run(reports: Path) -> None:
     assert "Cost by volume: not run: the benchmark has no cost" in made
     assert "parcel-cost.png" not in made
     assert "parcel-serving.png" not in made
+    assert "parcel-offered.png" not in made
+    assert "Offered load: not run: no rates were measured" in made
     assert "parcel-tokens.png" not in made
 
 

@@ -78,6 +78,15 @@ def test_the_benchmark_has_a_row_for_each_load(smoke: Smoke) -> None:
     assert {r["concurrency"] for r in rows} == {load["concurrency"] for load in params["benchmark"]["loads"]}
 
 
+def test_the_benchmark_has_goodput_at_each_offered_load(smoke: Smoke) -> None:
+    found = smoke.json(f"reports/benchmark/{P}.json")
+    params = yaml.safe_load((smoke.folder / "params.yaml").read_text())["benchmark"]
+    assert found["levels"] == params["levels"]
+    assert [r["share"] for r in found["offered"]] == params["offered"]["shares"]
+    for row in (*found["rows"], *found["offered"]):
+        assert 0 <= row["goodput_per_second"] <= row["requests_per_second"]
+
+
 @pytest.mark.parametrize("arm", ARMS)
 def test_an_arm_is_scored_on_every_scenario_with_n_and_interval(smoke: Smoke, arm: str) -> None:
     score = smoke.json(f"reports/scores/{P}.json")["arms"][arm]

@@ -2,7 +2,8 @@
 
 Requests are held-out conversations cut before an assistant turn; replies have the length of the real turn.
 Each request of the cold pass has a prefix cache of its own (`cache_salt`), so nothing is cached; the warm
-pass sends the same requests again.
+pass sends the same requests again. Requests also come at given rates, waiting for no answer: offered load. Goodput
+is the requests a second that keep every service level.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
+import numpy as np
 import psutil
 from pydantic import Field
 
@@ -44,11 +47,33 @@ class LoadParams(Record):
     """Requests in all, once cold and once warm."""
 
 
+class OfferedParams(Record):
+    """Requests that come at a rate, by chance (a Poisson process), whether or not earlier ones are answered."""
+
+    shares: tuple[Annotated[float, Field(gt=0)], ...] = Field(min_length=1)
+    """Rates, as shares of the most requests a second that the load sweep got through with a cold cache."""
+    requests: int = Field(ge=1)
+    """Requests at each rate, all with a cold cache."""
+
+
+class LevelParams(Record):
+    """Service levels: what a caller will wait for."""
+
+    ttft_ms: float = Field(gt=0)
+    """Longest wait for the first token."""
+    tpot_ms: float = Field(gt=0)
+    """Longest wait for a further token, on average over a reply."""
+
+
 class BenchmarkParams(Record):
     """What is measured."""
 
+    levels: LevelParams
+    """What counts as goodput, and as a load that is kept up with."""
     loads: tuple[LoadParams, ...] = Field(min_length=1)
     """The load sweep."""
+    offered: OfferedParams
+    """Requests at given rates."""
     prefill_requests: int = Field(ge=1)
     """Requests for one token each, which measure prefill alone, at the sweep's highest concurrency."""
     conversations: int = Field(ge=1)
@@ -133,7 +158,17 @@ def cost(
 
 def row(load: LoadParams, cache: str, result: Mapping[str, Any]) -> dict[str, Any]:
     """Lay out one run of vLLM's benchmark; what it could not measure is None."""
-    out: dict[str, Any] = {"concurrency": load.concurrency, "cache": cache, "requests": load.requests}
+    return {"concurrency": load.concurrency, "cache": cache, "requests": load.requests, **_measured(result)}
+
+
+def offered_row(share: float, rate: float, requests: int, result: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay out one run at `rate` requests a second, `share` of the most that the load sweep got through."""
+    return {"share": share, "offered_per_second": rounded(rate), "requests": requests, **_measured(result)}
+
+
+def _measured(result: Mapping[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {"requests_per_second": rounded(result["request_throughput"])}
+    out["goodput_per_second"] = rounded(result["request_goodput"])
     out["output_tokens_per_second"] = rounded(result["output_throughput"])
     out["total_tokens_per_second"] = rounded(result["total_token_throughput"])
     for kind in _KINDS:
@@ -167,32 +202,51 @@ def benchmark(
         [r for r in requests(c, length) if r.prompt_tokens + r.output_tokens <= server.context] for c in conversations
     ]
     pool = [r for turns in cut for r in turns]
+    run = partial(measure, server, tokenizer, params.levels)
     rows = []
     for load in params.loads:
         chosen = spread(pool, load.requests)
         for cache in ("cold", "warm"):
             label = f"{cache}, {load.concurrency} at once"
-            result = measure(server, chosen, load.concurrency, f"load-{load.concurrency}", label, tokenizer)
-            rows.append(row(load, cache, result))
+            rows.append(row(load, cache, run(chosen, f"load-{load.concurrency}", label, load.concurrency)))
+    most = max(r["requests_per_second"] for r in rows if r["cache"] == "cold")
+    offered = []
+    for share in params.offered.shares:
+        chosen = spread(pool, params.offered.requests)
+        label = f"{share * most:.2f} a second"
+        result = run(chosen, f"offered-{share}", label, rate=share * most)
+        offered.append(offered_row(share, share * most, len(chosen), result))
     highest = max(load.concurrency for load in params.loads)
     single = [r._replace(output_tokens=1) for r in spread(pool, params.prefill_requests)]
-    prefill = measure(server, single, highest, "prefill", "prefill", tokenizer)
+    prefill = run(single, "prefill", "prefill", highest)
     start = time.monotonic()
     usages = asyncio.run(replay(client, spread([t for t in cut if t], params.conversations)))
     seconds = time.monotonic() - start
     decode = max(r["output_tokens_per_second"] for r in rows if r["cache"] == "warm")
     rate = prefill["total_input_tokens"] / prefill["duration"]
     return {
+        "levels": params.levels.model_dump(),
         "rows": rows,
+        "offered": offered,
         "cost": cost(params.dollars_per_hour, rate, decode, usages, seconds),
         "machine": machine(),
     }
 
 
 def measure(
-    server: Server, chosen: Sequence[Request], concurrency: int, salt: str, label: str, tokenizer: Any
+    server: Server,
+    tokenizer: Any,
+    levels: LevelParams,
+    chosen: Sequence[Request],
+    salt: str,
+    label: str,
+    concurrency: int | None = None,
+    rate: float = math.inf,
 ) -> dict[str, Any]:
-    """Send the requests with vLLM's serving benchmark; the same `salt` again finds the prefixes cached."""
+    """Send the requests with vLLM's serving benchmark; the same `salt` again finds the prefixes cached.
+
+    At most `concurrency` are under way, any number where it is None; `rate` a second are sent.
+    """
     # Imported here: it takes 15 s, which `preload` spends while the server starts.
     from vllm.benchmarks.datasets import SampleRequest
     from vllm.benchmarks.serve import TaskType
@@ -209,6 +263,7 @@ def measure(
         for i, r in enumerate(chosen)
     ]
     print(f"benchmark: {label}, {len(samples)} requests", file=sys.stderr, flush=True)
+    np.random.seed(0)  # vLLM draws the times of arrival from numpy's global generator
     root = server.base_url.removesuffix("/v1")
     with contextlib.redirect_stdout(io.StringIO()):
         result: dict[str, Any] = asyncio.run(
@@ -222,7 +277,7 @@ def measure(
                 tokenizer=tokenizer,
                 input_requests=samples,
                 logprobs=None,
-                request_rate=math.inf,
+                request_rate=rate,
                 burstiness=1.0,
                 disable_tqdm=not sys.stderr.isatty(),
                 num_warmups=0,
@@ -230,7 +285,7 @@ def measure(
                 selected_percentile_metrics=list(_KINDS),
                 selected_percentiles=list(_PERCENTILES),
                 ignore_eos=True,
-                goodput_config_dict={},
+                goodput_config_dict={"ttft": levels.ttft_ms, "tpot": levels.tpot_ms},
                 max_concurrency=concurrency,
                 lora_modules=None,
                 extra_headers=None,

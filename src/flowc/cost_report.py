@@ -24,6 +24,7 @@ from flowc.metrics import ARMS, Json, Metrics, arm, number
 from flowc.plots import CostLine, Points
 from flowc.records import Record, UserError
 from flowc.scoreboard import NOT_MEASURED, NOT_RUN, percent
+from flowc.serving_report import kept_up_with
 from flowc.spend import ListPrice, Price, PricesParams
 
 COMPILED, IN_CONTEXT, ORCHESTRATED = ARMS[0], "in_context", "orchestrated"
@@ -42,10 +43,6 @@ class CostAssumptions(Record):
     """Conversations a month."""
     compiles_per_month: float = Field(ge=0)
     """How often the procedure changes."""
-    ttft_p95_ms: float = Field(gt=0)
-    """Longest wait for the first token, 95 of 100 times."""
-    tpot_p95_ms: float = Field(gt=0)
-    """Longest wait for a further token, 95 of 100 times."""
 
 
 class Alternative(NamedTuple):
@@ -73,37 +70,30 @@ class Own(NamedTuple):
     price: Price
     machine: Machine
     concurrency: int
-    """The most requests at once with which the latency is kept, of the loads that were measured."""
+    """The most requests at once with which the service levels are kept, of the loads that were measured."""
     tokens_per_second: float
     """Completion tokens then."""
     compiling: float
     """Dollars for compiling once, None of the baselines among it."""
 
 
-def own(m: Metrics, assumed: CostAssumptions) -> Own | None:
-    """Read what the compiled model costs; None where the benchmark has no cost or no load keeps the latency."""
+def own(m: Metrics) -> Own | None:
+    """Read what the compiled model costs; None where the benchmark has no cost or no load keeps the levels."""
     keys = ("conversation", "conversation_without_cache", "million_input", "million_output", "hour")
     values = [number(m.benchmark, "cost", f"usd_per_{key}") for key in keys]
     completion = number(m.benchmark, "cost", "tokens_per_conversation", "completion")
-    kept = [
-        r
-        for r in m.benchmark.get("rows") or []
-        if r["cache"] == "cold"
-        and (number(r, "ttft_ms", "p95") or math.inf) <= assumed.ttft_p95_ms
-        and (number(r, "tpot_ms", "p95") or math.inf) <= assumed.tpot_p95_ms
-    ]
+    kept, _ = kept_up_with(m.benchmark, "cold")
     if None in values or not completion or not kept:
         return None
     each, uncached, into, out, hour = (v for v in values if v is not None)
-    best = max(kept, key=lambda r: int(r["concurrency"]))
-    speed = float(best["output_tokens_per_second"])
+    speed = float(kept[-1]["output_tokens_per_second"])
     seconds = sum(s for stage, s in m.timings.items() if s is not None and not stage.startswith(_COMPARED))
     return Own(
         each,
         uncached,
         own_price(into, out),
         Machine(hour, 3600 * speed / completion),
-        int(best["concurrency"]),
+        int(kept[-1]["concurrency"]),
         speed,
         seconds / 3600 * hour,
     )
@@ -179,21 +169,18 @@ def rivals(prices: PricesParams, assumed: CostAssumptions) -> dict[str, ListPric
 
 def cost_section(m: Metrics, prices: Mapping[str, ListPrice], assumed: CostAssumptions, picture: str) -> list[str]:
     """Write the section; `picture` shows the volume curve."""
-    mine = own(m, assumed)
+    mine = own(m)
     if mine is None:
-        return [
-            f"Cost by volume: {NOT_RUN}: the benchmark has no cost, or no load keeps the latency that is asked for."
-        ]
+        return [f"Cost by volume: {NOT_RUN}: the benchmark has no cost, or no load keeps the service levels."]
     others = alternatives(m.scores, prices, mine.price)
     compiling = mine.compiling * assumed.compiles_per_month
     monthly = HOURS_PER_MONTH * mine.machine.dollars_per_hour
     out = [
         f"On a machine that is always busy a conversation costs USD {usd(mine.busy)} (USD {usd(mine.uncached)} without "
         f"the prefix cache), and compiling costs USD {usd(mine.compiling)} of the machine's time. The machine keeps "
-        f"{assumed.ttft_p95_ms / 1000:g} s to the first token and {assumed.tpot_p95_ms:g} ms a token, 95 of 100 times, "
-        f"with up to {mine.concurrency} requests at once of the loads measured: {mine.tokens_per_second:,.0f} tokens a "
-        f"second, {mine.machine.conversations_per_hour:,.0f} conversations an hour. Rented all month it costs USD "
-        f"{usd(monthly)}, busy or idle, so what counts is the volume:",
+        f"the service levels with up to {mine.concurrency} requests at once of the loads measured: "
+        f"{mine.tokens_per_second:,.0f} tokens a second, {mine.machine.conversations_per_hour:,.0f} conversations an "
+        f"hour. Rented all month it costs USD {usd(monthly)}, busy or idle, so what counts is the volume:",
         picture,
         _volumes(mine, others, assumed, compiling),
         "The busier the machine, the cheaper a conversation:",
@@ -232,7 +219,7 @@ def _took(scores: Json) -> str:
 
 
 def _priced(m: Metrics, prices: Mapping[str, ListPrice], assumed: CostAssumptions) -> str:
-    mine = own(m, assumed)
+    mine = own(m)
     if mine is None:
         return f"What a conversation costs was {NOT_MEASURED}."
     said = f"1,000 conversations cost USD {usd(1000 * mine.busy)} on a machine that is always busy"
@@ -251,7 +238,7 @@ def _priced(m: Metrics, prices: Mapping[str, ListPrice], assumed: CostAssumption
 
 def curve(m: Metrics, prices: Mapping[str, ListPrice], assumed: CostAssumptions) -> tuple[Points, list[CostLine]]:
     """Give the points of the volume plot: dollars per 1,000 over conversations a month, and the level of each model."""
-    mine = own(m, assumed)
+    mine = own(m)
     if mine is None:
         return [], []
     compiling = mine.compiling * assumed.compiles_per_month

@@ -55,11 +55,15 @@ class ArmTokens(NamedTuple):
 
 
 class Load(NamedTuple):
-    """One row of the load sweep: latencies in milliseconds by percentile, None where not measured."""
+    """One row of the load sweep: goodput in requests a second, latencies in milliseconds by percentile.
+
+    None where not measured.
+    """
 
     concurrency: int
     cache: str
     tokens_per_second: float | None
+    goodput: float | None
     ttft: Mapping[str, float | None]
     tpot: Mapping[str, float | None]
     itl: Mapping[str, float | None]
@@ -184,6 +188,19 @@ def serving(path: Path, rows: Sequence[Load]) -> None:
         first.plot([], [], color=GREY, label="median")
         first.fill_between([], [], color=GREY, alpha=0.2, label="up to p95")
         first.legend(loc="best")
+        save(figure, path)
+
+
+def offered(path: Path, rates: Sequence[tuple[float, float, float]]) -> None:
+    """Draw requests a second that were answered, and answered in time, against those offered: (offered, done, good)."""
+    at, done, good = zip(*sorted(rates), strict=True)
+    with mpl.rc_context(STYLE):
+        figure, (axes,) = new_figure(8, 3.8, 1)
+        axes.plot([0, at[-1]], [0, at[-1]], color=GREY, ls="--", lw=1.2, label="offered")
+        axes.plot(at, done, color=ORANGE, marker="s", label="answered")
+        axes.plot(at, good, color=BLUE, marker="o", lw=2, label="answered in time (goodput)")
+        axes.set(xlabel="requests offered a second", ylabel="requests a second", title="Goodput", ylim=(0, None))
+        axes.legend(loc="best")
         save(figure, path)
 
 

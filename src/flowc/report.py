@@ -36,7 +36,7 @@ from flowc.node_quality import node_qualities, quality
 from flowc.paths import statistics, written
 from flowc.records import Record
 from flowc.scoreboard import NOT_MEASURED, NOT_RUN, Targets, conversation_tokens, sentence
-from flowc.serving_report import cost_table, loads, machine_table, serving_table
+from flowc.serving_report import cost_table, loads, machine_table, offered_rates, serving_section
 from flowc.spend import ListPrice
 
 COMPARED = (
@@ -144,6 +144,9 @@ def draw(metrics: Metrics, params: ReportParams, prices: Mapping[str, ListPrice]
             counted = [q for q in node_qualities(scores, metrics.generation) if q.visits is not None]
             if counted:
                 plots.nodes(folder / path, [plots.NodePoint(q.node, q.visits or 0, q.share, q.n) for q in counted])
+        elif name == "offered":
+            if rates := offered_rates(metrics.benchmark):
+                plots.offered(folder / path, rates)
         elif name == "cost":
             points, others = cost_report.curve(metrics, prices, params.cost)
             if points:
@@ -154,7 +157,9 @@ def draw(metrics: Metrics, params: ReportParams, prices: Mapping[str, ListPrice]
 
 def picture_names(procedure: str) -> dict[str, str]:
     """Name the plots of a procedure."""
-    return {kind: f"{procedure}-{kind}.png" for kind in ("success", "tokens", "loss", "serving", "cost", "nodes")}
+    return {
+        kind: f"{procedure}-{kind}.png" for kind in ("success", "tokens", "loss", "serving", "offered", "cost", "nodes")
+    }
 
 
 def _lead(m: Metrics, graph: Graph, params: ReportParams, prices: Mapping[str, ListPrice]) -> str:
@@ -204,10 +209,11 @@ def _procedure(
         picture("tokens", "Tokens per conversation by arm") if _any_tokens(scores) else f"{NOT_RUN}: no token counts",
         scoreboard.tokens_table(scores),
         "### Serving",
-        picture("serving", "Throughput and latency against concurrency")
-        if loads(m.benchmark)
-        else f"{NOT_RUN}: the load sweep has no rows",
-        details("Every row of the load sweep", serving_table(m.benchmark)),
+        *serving_section(
+            m.benchmark,
+            picture("serving", "Throughput and latency against concurrency"),
+            picture("offered", "Goodput against offered load"),
+        ),
         "### Cost",
         *cost_report.cost_section(
             m, prices, params.cost, picture("cost", "Dollars per 1,000 conversations, by conversations a month")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from flowc.markdown import table, text
+import math
+from collections.abc import Mapping
+
+from flowc.markdown import details, table, text
 from flowc.metrics import Json, number, section
 from flowc.plots import Load
-from flowc.scoreboard import NOT_MEASURED, NOT_RUN
+from flowc.scoreboard import NOT_MEASURED, NOT_RUN, percent
 
 _PERCENTILES = ("p50", "p95", "p99")
 _COSTS = {
@@ -16,6 +19,19 @@ _COSTS = {
 }
 
 
+def serving_section(benchmark: Json, sweep_picture: str, offered_picture: str) -> list[str]:
+    """Write the section: the service levels, the sweep over concurrency, the offered loads."""
+    return [
+        levels_said(benchmark),
+        sweep_picture if loads(benchmark) else f"{NOT_RUN}: the load sweep has no rows",
+        details("Every row of the load sweep", serving_table(benchmark)),
+        "Requests that come at a rate, whether or not earlier ones are answered, all with a cold cache. Load: share of "
+        "the most that the sweep got through. Dollars: by the goodput, at this load all the time.",
+        *([offered_picture] if offered_rates(benchmark) else []),
+        offered_table(benchmark),
+    ]
+
+
 def loads(benchmark: Json) -> list[Load]:
     """Read the rows of the load sweep, by cache and concurrency."""
     rows = [
@@ -23,11 +39,74 @@ def loads(benchmark: Json) -> list[Load]:
             int(row["concurrency"]),
             str(row["cache"]),
             number(row, "output_tokens_per_second"),
+            number(row, "goodput_per_second"),
             *({p: number(row, f"{kind}_ms", p) for p in _PERCENTILES} for kind in ("ttft", "tpot", "itl")),
         )
         for row in benchmark.get("rows") or []
     ]
     return sorted(rows, key=lambda r: (r.cache, r.concurrency))
+
+
+def kept_up_with(benchmark: Json, cache: str) -> tuple[list[Json], Json | None]:
+    """Give the loads that keep the service levels 95 of 100 times, lowest first, and the first that does not.
+
+    What lies above that one does not count, for it kept them by chance.
+    """
+    levels = [(kind, number(benchmark, "levels", kind)) for kind in ("ttft_ms", "tpot_ms")]
+    kept: list[Json] = []
+    some = [r for r in benchmark.get("rows") or [] if r["cache"] == cache]
+    for row in sorted(some, key=lambda r: int(r["concurrency"])):
+        if any(level is None or (number(row, kind, "p95") or math.inf) > level for kind, level in levels):
+            return kept, row
+        kept.append(row)
+    return kept, None
+
+
+def levels_said(benchmark: Json) -> str:
+    """Say what the service levels are, and the most requests at once with which they are kept."""
+    first, later = (number(benchmark, "levels", kind) for kind in ("ttft_ms", "tpot_ms"))
+    if first is None or later is None:
+        return f"Service levels: {NOT_MEASURED}."
+    said = []
+    for cache in ("cold", "warm"):
+        kept, broken = kept_up_with(benchmark, cache)
+        most = f"up to {kept[-1]['concurrency']} requests at once" if kept else "no load measured"
+        said.append(f"{most} with a {cache} prefix cache" + (f" (not {broken['concurrency']})" if broken else ""))
+    return (
+        f"Service levels: {first / 1000:g} s to the first token and {later:g} ms a further one. 95 of 100 requests "
+        f"keep each with {', '.join(said)}. Goodput: requests a second that keep both. A cold cache holds nothing, a "
+        "warm one the whole prompt; a conversation under way finds nearly all of its prompt."
+    )
+
+
+def offered_rates(benchmark: Json) -> list[tuple[float, float, float]]:
+    """Read what was offered, answered and answered in time, in requests a second."""
+    found = [
+        tuple(number(row, f"{key}_per_second") for key in ("offered", "requests", "goodput"))
+        for row in benchmark.get("offered") or []
+    ]
+    return [(a, b, c) for a, b, c in found if a is not None and b is not None and c is not None]
+
+
+def offered_table(benchmark: Json) -> str:
+    """Lay out goodput, latency and cost at each rate at which requests came."""
+    rows = benchmark.get("offered") or []
+    if not rows:
+        return f"Offered load: {NOT_RUN}: no rates were measured"
+    hour = number(benchmark, "cost", "usd_per_hour")
+    each = number(benchmark, "cost", "tokens_per_conversation", "requests")
+    body = []
+    for row in rows:
+        offered, done, good = (number(row, f"{key}_per_second") for key in ("offered", "requests", "goodput"))
+        dollars = 1000 * hour * each / (3600 * good) if hour and each and good else None
+        body.append([
+            percent(row["share"]),
+            *(NOT_MEASURED if x is None else f"{x:.2f}" for x in (offered, done, good)),
+            *(_percentiles(section(row, f"{kind}_ms") or {}) for kind in ("ttft", "tpot")),
+            "—" if dollars is None else _usd(dollars),
+        ])  # fmt: skip
+    head = ["Load", "Offered/s", "Done/s", "Goodput/s", "TTFT ms p50/p95/p99", "TPOT ms p50/p95/p99"]
+    return table([*head, "USD per 1,000 conversations"], body)
 
 
 def serving_table(benchmark: Json) -> str:
@@ -36,23 +115,30 @@ def serving_table(benchmark: Json) -> str:
     if not rows:
         return f"{NOT_RUN}: the load sweep has no rows"
 
-    def shown(value: float | None) -> str:
-        return NOT_MEASURED if value is None else f"{value:,.0f}"
-
     body = [
         [
             f"{row.cache}, {row.concurrency}",
-            shown(row.tokens_per_second),
-            *(" / ".join(shown(kind[p]) for p in _PERCENTILES) for kind in (row.ttft, row.tpot, row.itl)),
+            _shown(row.tokens_per_second),
+            NOT_MEASURED if row.goodput is None else f"{row.goodput:.2f}",
+            *(_percentiles(kind) for kind in (row.ttft, row.tpot, row.itl)),
         ]
         for row in rows
     ]
     head = [
         "Prefix cache, concurrency",
         "Output tokens/s",
+        "Goodput, requests/s",
         *(f"{k} ms p50/p95/p99" for k in ("TTFT", "TPOT", "ITL")),
     ]
     return table(head, body)
+
+
+def _percentiles(values: Mapping[str, float | None]) -> str:
+    return " / ".join(_shown(values.get(p)) for p in _PERCENTILES)
+
+
+def _shown(value: float | None) -> str:
+    return NOT_MEASURED if value is None else f"{value:,.0f}"
 
 
 def cost_table(benchmark: Json) -> str:

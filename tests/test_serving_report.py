@@ -1,0 +1,47 @@
+"""The report's part on load: which loads keep the service levels, and what was offered."""
+
+from __future__ import annotations
+
+from flowc.serving_report import kept_up_with, levels_said, offered_rates, offered_table, serving_table
+from tests.parcel import benchmark, row_of
+
+
+def test_the_loads_that_keep_the_levels_end_at_the_first_that_does_not() -> None:
+    found = benchmark()
+    kept, broken = kept_up_with(found, "cold")
+    # At 16 requests at once 95 of 100 first tokens take up to 2,400 ms, with a warm cache 1,440.
+    assert [row["concurrency"] for row in kept] == [1, 4]
+    assert broken is not None and broken["concurrency"] == 16
+    assert [row["concurrency"] for row in kept_up_with(found, "warm")[0]] == [1, 4, 16]
+    for row in found["rows"]:
+        if row["concurrency"] == 4:
+            row["tpot_ms"]["p95"] = 181.0
+    kept, broken = kept_up_with(found, "warm")
+    assert [row["concurrency"] for row in kept] == [1]  # 16 keeps them, above one that does not
+    assert broken is not None and broken["concurrency"] == 4
+
+
+def test_the_levels_stand_with_the_highest_load_that_keeps_them() -> None:
+    said = levels_said(benchmark())
+    assert said.startswith("Service levels: 2 s to the first token and 180 ms a further one.")
+    assert "up to 4 requests at once with a cold prefix cache (not 16), up to 16 requests at once with a warm" in said
+    none = benchmark() | {"levels": {"ttft_ms": 1, "tpot_ms": 180}}
+    assert "no load measured with a cold prefix cache (not 1)" in levels_said(none)
+    assert levels_said({}) == "Service levels: not measured."
+
+
+def test_goodput_stands_beside_what_was_offered_and_its_price() -> None:
+    table = offered_table(benchmark())
+    # USD 0.1 an hour, 9.25 requests a conversation: 1.25 good ones a second are 486 conversations an hour.
+    assert row_of(table, "25 %")[1:] == ["1.30", "1.25", "1.25", "300 / 900 / 1,000", "50 / 60 / not measured", "0.21"]
+    assert row_of(table, "100 %")[1:4] == ["5.20", "4.60", "0.00"]
+    assert row_of(table, "100 %")[-1] == "—"
+    assert offered_rates(benchmark()) == [(1.3, 1.25, 1.25), (5.2, 4.6, 0.0)]
+    assert offered_table({}) == "Offered load: not run: no rates were measured"
+
+
+def test_every_row_of_the_sweep_has_its_goodput() -> None:
+    assert row_of(serving_table(benchmark()), "cold, 4")[2] == "1.50"
+    bare = benchmark()
+    del bare["rows"][0]["goodput_per_second"]
+    assert row_of(serving_table(bare), "warm, 1")[2] == "not measured"
