@@ -3,12 +3,13 @@
 Usage: python -m scripts.human_replay ../shared/data/star --out docs/human [--arms compiled in_context] [--limit N]
 [OVERRIDE ...], with overrides as for `make params`: generate.train=100 generate.branches=8. The clone holds the present
 commit and shares this repository's DVC cache. Started again it trains on from where it was ended, and an arm whose
-figures are there is not asked again.
+figures are there, of the same model, graph and number of dialogues, is not asked again.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -18,8 +19,10 @@ from pathlib import Path
 import yaml
 
 from flowc.records import UserError, run_stage
+from scripts.replay import made_of
 
 TASK = "hotel_book"
+GRAPH = f"data/graphs/{TASK}.json"
 ARMS = ("compiled", "in_context", "orchestrated", "floor")
 
 
@@ -40,7 +43,7 @@ def main() -> None:
         _run(command, args.clone)
     base = yaml.safe_load((args.clone / "params.yaml").read_text(encoding="utf-8"))["base"]["name"]
     for arm in args.arms:
-        if not (args.out / f"replay-{arm}.json").exists():
+        if not there(args.out / f"replay-{arm}.json", args.clone, model_of(arm, base), args.limit):
             _run(replaying(arm, base, args.star.resolve(), args.out.resolve(), args.limit), args.clone)
 
 
@@ -54,10 +57,22 @@ def compiling(star: Path, overrides: Sequence[str]) -> list[list[str]]:
     ]
 
 
+def there(figures: Path, clone: Path, model: str, limit: int | None) -> bool:
+    """Whether the file has an arm's figures of the clone's present model and graph, over as many dialogues."""
+    if not figures.exists():
+        return False
+    of = json.loads(figures.read_text(encoding="utf-8")).get("of")
+    return bool(of == made_of(clone / model, clone / GRAPH, limit))
+
+
+def model_of(arm: str, base: str) -> str:
+    """Name the folder of the model that an arm asks, in the clone."""
+    return f"models/compiled/{TASK}" if arm == "compiled" else f"models/base/{base}"
+
+
 def replaying(arm: str, base: str, star: Path, out: Path, limit: int | None) -> list[str]:
     """Give the command that replays an arm, to be run in the clone."""
-    model = f"models/compiled/{TASK}" if arm == "compiled" else f"models/base/{base}"
-    words = ["scripts.replay", arm, model, f"data/graphs/{TASK}.json", str(star), "--out", f"{out}/replay-{arm}.json"]
+    words = ["scripts.replay", arm, model_of(arm, base), GRAPH, str(star), "--out", f"{out}/replay-{arm}.json"]
     return [*words, "--answers", f"replay-{arm}.jsonl", *(["--limit", str(limit)] if limit else [])]
 
 

@@ -6,7 +6,9 @@ Usage: python -m scripts.replay ARM MODEL GRAPH ../shared/data/star --out docs/h
 
 import argparse
 import asyncio
+import hashlib
 from pathlib import Path
+from typing import Any
 
 from flowc.arms import Prompted, flowchart, one_line
 from flowc.client import connect
@@ -49,10 +51,20 @@ def main() -> None:
 
         answers = asyncio.run(replay(cut, arm, reader, nodes_by_label(graph, reader), params.concurrency))
     found = score(cut, answers, seed)
-    write_json(args.out, found)
+    write_json(args.out, found | {"of": made_of(args.model, args.graph, args.limit)})
     if args.answers:
         write_jsonl(args.answers, answers)
     print({mood: rate["mean"] for mood, rate in found["arm"].items()})
+
+
+def made_of(model: Path, graph: Path, limit: int | None) -> dict[str, Any]:
+    """Give what an arm's figures are made of: the model's and the graph's SHA-256, and how many dialogues of a mood."""
+    digest = hashlib.sha256()
+    for file in sorted(f for f in model.rglob("*") if f.is_file()):
+        digest.update(file.relative_to(model).as_posix().encode())
+        with file.open("rb") as content:
+            digest.update(hashlib.file_digest(content, "sha256").digest())
+    return {"model": digest.hexdigest(), "graph": hashlib.sha256(graph.read_bytes()).hexdigest(), "limit": limit}
 
 
 if __name__ == "__main__":

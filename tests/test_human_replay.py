@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from flowc.records import run_stage
-from scripts.human_replay import compiling, fetch, main, replaying
+from flowc.records import run_stage, write_json
+from scripts.human_replay import GRAPH, compiling, fetch, main, model_of, replaying, there
+from scripts.replay import made_of
 
 
 def test_it_compiles_the_task_from_its_chart_and_replays_each_arm_with_its_model() -> None:
@@ -24,6 +25,28 @@ def test_it_compiles_the_task_from_its_chart_and_replays_each_arm_with_its_model
         "--out", "/out/replay-compiled.json", "--answers", "replay-compiled.jsonl", "--limit", "3",
     ]  # fmt: skip
     assert replaying("in_context", "tiny", star, out, None)[2] == "models/base/tiny"
+
+
+def test_figures_stay_only_while_model_graph_and_number_of_dialogues_are_the_same(tmp_path: Path) -> None:
+    figures, clone, model = tmp_path / "replay-compiled.json", tmp_path / "clone", model_of("compiled", "tiny")
+    (clone / model).mkdir(parents=True)
+    (clone / GRAPH).parent.mkdir(parents=True)
+    (clone / model / "weights").write_text("1")
+    (clone / GRAPH).write_text("{}")
+    assert not there(figures, clone, model, None)
+    write_json(figures, {"arm": {}})
+    assert not there(figures, clone, model, None)
+    write_json(figures, {"of": made_of(clone / model, clone / GRAPH, None)})
+    assert there(figures, clone, model, None)
+    assert not there(figures, clone, model, 3)
+    for file in (clone / model / "weights", clone / GRAPH):
+        before = file.read_text()
+        file.write_text("[]")
+        assert not there(figures, clone, model, None)
+        file.write_text(before)
+    assert there(figures, clone, model, None)
+    (clone / model / "weights").rename(clone / model / "other")
+    assert not there(figures, clone, model, None)
 
 
 def test_the_clone_is_brought_to_the_present_commit_and_shares_the_cache(
