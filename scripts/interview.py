@@ -1,12 +1,13 @@
-"""Try a compiled model on users who leave the path, one set of conversations a kind; a language model may play them.
+"""Try a compiled model on users who leave the path, one set of conversations a kind, or on the scenarios of a file.
 
-FLOWC_USER_URL and FLOWC_USER_KEY say where the user's model is served and with which key.
+A language model may play them; FLOWC_USER_URL and FLOWC_USER_KEY say where it is served and with which key.
 """
 
 import argparse
 import asyncio
 import os
 from pathlib import Path
+from random import Random
 
 from flowc.arms import Prompted, one_line
 from flowc.client import Client, Sampling, connect
@@ -14,7 +15,7 @@ from flowc.evaluate import EvaluateParams, evaluate
 from flowc.graph import Graph
 from flowc.llm_user import LlmUser
 from flowc.params import load, load_value
-from flowc.records import UserError, read_record, run_stage, write_json, write_jsonl
+from flowc.records import UserError, read_jsonl, read_record, run_stage, write_json, write_jsonl
 from flowc.scenario_sets import ADVERSARIAL, PLAYABLE, scenario_set, steering_back
 from flowc.scenarios import Scenario
 from flowc.server import ServeParams, serve
@@ -31,14 +32,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m scripts.interview", description=__doc__)
     parser.add_argument("model", type=Path, help="the compiled model's folder")
     parser.add_argument("graph", type=Path, help="the procedure's graph, JSON")
-    parser.add_argument("--kinds", nargs="+", choices=PLAYABLE, default=ADVERSARIAL, help="kinds of deviation")
-    parser.add_argument("-n", type=int, default=30, help="conversations of each kind")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--kinds", nargs="+", choices=PLAYABLE, default=ADVERSARIAL, help="kinds of deviation")
+    what.add_argument("--scenarios", type=Path, help="play the scenarios of this file instead, JSONL")
+    parser.add_argument("-n", type=int, default=30, help="conversations of each kind, or so many drawn from the file")
     parser.add_argument("--user-model", help="the language model that plays the user, else a script")
     parser.add_argument("--temperature", type=float, default=0.7, help="of the user's model")
     parser.add_argument("--out", type=Path, required=True, help="folder for transcripts.jsonl and scores.json")
     args = parser.parse_args()
-    graph, seed = steering_back(read_record(args.graph, Graph), args.kinds), load_value("seed", int)
-    scenarios = [s for kind in args.kinds for s in scenario_set(graph, kind, args.n, seed)]
+    graph, seed = read_record(args.graph, Graph), load_value("seed", int)
+    if args.scenarios:
+        found = read_jsonl(args.scenarios, Scenario)  # the file has one split behind the other
+        scenarios = Random(seed).sample(found, min(args.n, len(found)))
+    else:
+        graph = steering_back(graph, args.kinds)
+        scenarios = [s for kind in args.kinds for s in scenario_set(graph, kind, args.n, seed)]
     params, tracker = load("simulate", SimulateParams), Tracker(graph, seed)
     user = played_by(args.user_model, args.temperature, graph, seed) if args.user_model else None
     with serve(args.model, load("serve", ServeParams)) as server:
