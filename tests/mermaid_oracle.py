@@ -1,9 +1,6 @@
 """Mermaid itself as a judge: its npm package parses texts under node, and says which boxes and arrows it sees.
 
-One command installs it, in the repository's folder (`FLOWC_MERMAID` names another folder that has `node_modules`):
-
-    npm install --prefix .flowc/mermaid mermaid@11.17.2 jsdom@29.1.1
-
+`INSTALL` installs it, run in the repository's folder; `FLOWC_MERMAID` names another folder that has `node_modules`.
 It brings no browser: Mermaid's parser wants a document only to clean labels, and jsdom is one.
 """
 
@@ -22,6 +19,8 @@ import pytest
 from flowc.mermaid_text import plain
 from tests.workspace import ROOT
 
+INSTALL = "npm install --ignore-scripts --prefix .flowc/mermaid mermaid@11.17.2 jsdom@29.1.1"
+"""One command; test_workflows.py holds the README and the workflow to it."""
 FOLDER = Path(os.environ.get("FLOWC_MERMAID", ROOT / ".flowc" / "mermaid"))
 _SCRIPT = """
 import {readFileSync} from 'fs';
@@ -62,7 +61,7 @@ def missing() -> str:
     if shutil.which("node") is None:
         return "node is not installed"
     absent = [p for p in ("mermaid", "jsdom") if not (FOLDER / "node_modules" / p).is_dir()]
-    return f"no npm package {' and '.join(absent)}; tests/mermaid_oracle.py has the command" if absent else ""
+    return f"no npm package {' and '.join(absent)}; `{INSTALL}`" if absent else ""
 
 
 needs_mermaid = pytest.mark.skipif(bool(missing()), reason=missing() or "nothing is missing")

@@ -128,6 +128,19 @@ def test_an_annotated_choice_needs_no_path_map(tmp_path: Path) -> None:
     assert {(a.target, a.label) for a in arrows if a.source == "a"} == {("b", "b"), ("c", "c")}
 
 
+def test_a_choice_over_a_state_of_one_value_and_a_row_of_hundreds_are_read_as_they_were_added(tmp_path: Path) -> None:
+    text = HEAD.replace("StateGraph(State)", "StateGraph(dict)") + (
+        "for i in range(300):\n"
+        "    graph.add_node(f'n{i}', greet)\n    graph.add_edge(f'n{i - 1}' if i else START, f'n{i}')\n"
+        "graph.add_node('a', greet)\ngraph.add_node('b', greet)\n"
+        "graph.add_conditional_edges('n299', greet, {'yes': 'a', 'no': 'b', 'again': 'n0'})\n"
+    )
+    arrows = read(tmp_path, text).arrows
+    assert {(a.target, a.label) for a in arrows if a.source == "n299"} == {("a", "yes"), ("b", "no"), ("n0", "again")}
+    assert {(a.source, a.target) for a in arrows if a.source in "ab"} == {("a", "__end__"), ("b", "__end__")}
+    assert len(arrows) == 300 + 3 + 2
+
+
 def test_a_command_leads_where_its_annotation_says(tmp_path: Path) -> None:
     text = HEAD + (
         "from langgraph.types import Command\n"

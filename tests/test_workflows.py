@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.mermaid_oracle import INSTALL
 from tests.test_recompile_cycle import COMMANDS
 from tests.workspace import ROOT
 
@@ -73,9 +74,14 @@ def test_every_action_is_pinned_by_a_commit_with_its_version_beside_it() -> None
 
 
 def test_every_command_is_one_that_a_test_runs() -> None:
-    assert {step["run"] for _, step in STEPS if "run" in step} == {*COMMANDS, ".ci/run"}
+    assert {step["run"] for _, step in STEPS if "run" in step} == {*COMMANDS, ".ci/run", INSTALL}
     # What .ci/run does is what runs these tests.
     assert re.findall(r"^make .*", (ROOT / ".ci/run").read_text(encoding="utf-8"), re.M) == ["make check", "make test"]
+
+
+def test_mermaid_as_an_oracle_is_installed_as_the_readme_says_and_may_be_absent() -> None:
+    assert INSTALL in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [s.get("continue-on-error") for n, s in STEPS if s.get("run") == INSTALL and n == "ci.yml"] == [True]
 
 
 def test_permissions_are_the_least() -> None:

@@ -70,7 +70,7 @@ def probe(path: str) -> Probed:
 
 
 def _graph(names: dict[str, Any], path: str) -> Probed:
-    from langgraph.graph import StateGraph
+    from langgraph.graph import END, START, StateGraph
     from langgraph.graph.state import CompiledStateGraph
     from langgraph.pregel import Pregel
 
@@ -97,21 +97,40 @@ def _graph(names: dict[str, Any], path: str) -> Probed:
             if branch.ends is None:
                 return Probed(error=f"where {name!r} leads from {source!r} is not said; give add_conditional_edges a "
                               "path map, or annotate the function's result as a Literal")  # fmt: skip
-    drawn = (graph if graph is not builder else builder.compile()).get_graph()
-    nodes = [_node(name, builder.nodes[name].runnable if name in builder.nodes else None, path) for name in drawn.nodes]
-    edges = [
-        ProbedEdge(source=e.source, target=e.target, label=label, conditional=e.conditional)
-        for e in drawn.edges
-        for label in _labels(builder, e)
+    if graph is builder:
+        builder.compile()  # LangGraph's own checks
+    nodes = [_node(name, builder.nodes[name].runnable if name in builder.nodes else None, path)
+             for name in (START, *builder.nodes, END)]  # fmt: skip
+    return Probed(nodes=tuple(nodes), edges=tuple(_edges(builder)))
+
+
+def _edges(builder: Any) -> list[ProbedEdge]:
+    """Give the edges as they were added, sorted, those over a path map once for each of its keys.
+
+    LangGraph's own drawing plays all ways of a choice at once: it fails where the state is one value, as with
+    `StateGraph(dict)` ("can receive only one value per step"), and ends after 250 steps.
+    """
+    from langgraph.graph import END
+
+    labels: dict[tuple[str, str, bool], dict[str, None]] = {}
+    for source, target in (*builder.edges, *((s, t) for many, t in builder.waiting_edges for s in many)):
+        labels[source, target, False] = {"": None}
+    for source, branches in builder.branches.items():
+        for key, target in (way for branch in branches.values() for way in branch.ends.items()):
+            labels.setdefault((source, target, True), {})[str(key)] = None
+    for source, node in builder.nodes.items():
+        for target in node.ends or ():  # what a Command may lead to: names, or names with a label
+            label = node.ends[target] if isinstance(node.ends, dict) else ""
+            labels.setdefault((source, target, True), {})[label or ""] = None
+    sources = {source for source, _, _ in labels}
+    for name in builder.nodes:
+        if name not in sources:
+            labels[name, END, False] = {"": None}
+    return [
+        ProbedEdge(source=source, target=target, label=label, conditional=conditional)
+        for (source, target, conditional), found in sorted(labels.items(), key=lambda entry: entry[0])
+        for label in found
     ]
-    return Probed(nodes=tuple(nodes), edges=tuple(edges))
-
-
-def _labels(builder: Any, edge: Any) -> list[str]:
-    """Give the keys of the path map that lead over an edge: of several, the drawing keeps only the last."""
-    maps = [branch.ends for branch in builder.branches.get(edge.source, {}).values()] if edge.conditional else []
-    keys = [str(key) for ends in maps for key, target in ends.items() if target == edge.target]
-    return list(dict.fromkeys(keys)) or ["" if edge.data is None else str(edge.data)]
 
 
 def _node(name: str, runnable: Any, path: str) -> ProbedNode:

@@ -49,7 +49,11 @@ def read_langgraph(path: Path, name: str, trust: bool, seconds: float = _SECONDS
             f"{path}:1: reading a LangGraph file runs its code; look through it, then allow it: "
             "`trust: true` beside its `file` in conf/config.yaml, or --trust"
         )
-    probed = _probe(path, seconds)
+    return chart_of(path, name, tree, _probe(path, seconds))
+
+
+def chart_of(path: Path, name: str, tree: ast.Module, probed: Probed) -> Chart:
+    """Make a Chart of what importing the file told, with its text parsed as `tree`; raises as `read_langgraph` does."""
     if probed.error:
         raise UserError(f"{path}:{probed.line}: {probed.error}")
     lines = _definitions(tree)
