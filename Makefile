@@ -10,12 +10,14 @@ OUT ?= recompile
 PAGE ?= docs/sweep.md
 ARGS ?=
 STAR ?= ../shared/data/star
+WORDS ?= ../shared/data/multidogo/airline.dev.tsv
 
 # dvc.yaml says `python`: it has to be the environment's, activated or not.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help env params repro frontier recompile compare dryrun study lint import show review test check replay chat serve
+.PHONY: help env params repro frontier recompile compare dryrun study lint import show review interview real_words \
+  star_tracker replay test check chat serve
 
 help:
 	@echo "make repro               everything: environment, params.yaml, pipeline, report"
@@ -44,6 +46,14 @@ help:
 	@echo "                         as ARGS='--pairs --arms compiled floor':"
 	@echo "                           python -m scripts.review data/transcripts/P data/graphs/P.json data/scenarios/P.jsonl"
 	@echo "                           --out reviews/P.html"
+	@echo "make interview P=procedure   talk to its model as users who attack it or leave the path; others with ARGS=, as"
+	@echo "                         ARGS='--kinds vague abuse' or ARGS='--scenarios data/scenarios/P.jsonl' (docs/users.md):"
+	@echo "                           python -m scripts.interview models/compiled/P data/graphs/P.json --out interviews/P"
+	@echo "make real_words P=procedure  play its scenarios in the words of real customers (docs/human-input.md), WORDS=FILE.tsv:"
+	@echo "                           python -m scripts.real_words models/compiled/P data/scenarios/P.jsonl data/graphs/P.json"
+	@echo "                           ../shared/data/multidogo/airline.dev.tsv --out docs/human/real-words-P.json"
+	@echo "make star_tracker        measure the node tracker on what human wizards typed:"
+	@echo "                           python -m scripts.star_tracker ../shared/data/star --out docs/human/star_tracker.json"
 	@echo "make replay              compile STAR's hotel booking and replay its human dialogues with each arm (docs/human-input.md):"
 	@echo "                           python -m scripts.human_replay ../shared/data/star --out docs/human"
 	@echo "make test                all tests, two files at a time, for a single file leave the options out:"
@@ -120,6 +130,16 @@ show: $(STAMP)
 review: $(STAMP)
 	@$(BIN)/python -m scripts.review data/transcripts/$(P) data/graphs/$(P).json data/scenarios/$(P).jsonl \
 	  --out reviews/$(P).html $(ARGS)
+
+interview: $(STAMP)
+	@$(BIN)/python -m scripts.interview models/compiled/$(P) data/graphs/$(P).json --out interviews/$(P) $(ARGS)
+
+real_words: $(STAMP)
+	@$(BIN)/python -m scripts.real_words models/compiled/$(P) data/scenarios/$(P).jsonl data/graphs/$(P).json $(WORDS) \
+	  --out docs/human/real-words-$(P).json $(ARGS)
+
+star_tracker: $(STAMP)
+	@$(BIN)/python -m scripts.star_tracker $(STAR) --out docs/human/star_tracker.json
 
 replay: $(STAMP)
 	@$(BIN)/python -m scripts.human_replay $(STAR) --out docs/human $(ARGS)

@@ -1,7 +1,8 @@
 """Let simulated users talk to a model in the words of real customers (MultiDoGO), and score it.
 
-Usage: python -m scripts.real_words MODEL SCENARIOS GRAPH ../shared/data/multidogo/airline.dev.tsv --out FILE.json
-[--transcripts FILE.jsonl]. The scenarios keep their paths and values; docs/human-input.md has the rest.
+Usage: python -m scripts.real_words MODEL SCENARIOS GRAPH ../shared/data/multidogo/airline.dev.tsv
+--out docs/human/real-words-PROCEDURE.json [--transcripts FILE.jsonl]. The report shows the figures. The scenarios keep
+their paths and values; docs/human-input.md has the rest.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from flowc.client import connect
 from flowc.evaluate import EvaluateParams, evaluate
 from flowc.graph import Graph
 from flowc.params import load, load_value
-from flowc.real_words import RealWords, read_words
+from flowc.real_words import RealWords, bank_of, read_words
 from flowc.records import read_jsonl, read_record, run_stage, write_json, write_jsonl
 from flowc.scenarios import Scenario
 from flowc.server import ServeParams, serve
@@ -46,7 +47,9 @@ def main() -> None:
 
         played = asyncio.run(simulate(graph, scenarios, "compiled", arm, tracker, params, user))
     scores = evaluate(graph, scenarios, {"compiled": played}, load("evaluate", EvaluateParams), seed).scores
-    write_json(args.out, scores["arms"]["compiled"])
+    spoken = [turn for one in played for turn in one.turns if turn.message.role == "user"]
+    real = sum(bool(bank_of(words, turn.labels)) for turn in spoken)
+    write_json(args.out, scores["arms"]["compiled"] | {"messages": {"users": len(spoken), "real_words": real}})
     if args.transcripts:
         write_jsonl(args.transcripts, played)
     print(f"task success {scores['arms']['compiled']['task_success']['mean']} of {len(played)}")

@@ -32,7 +32,7 @@ def main() -> Path | None:
     for m in metrics:
         draw(m, own[m.procedure], prices, args.plots)
     revision = load_value("train", dict)["previous"]["revision"]
-    people, pictures = read_human(args.human), relative(args.plots, args.out)
+    people, pictures = read_human(args.human, procedures), relative(args.plots, args.out)
     page = report(metrics, graphs, params, prices, people, pictures, revision, own)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(page, encoding="utf-8")

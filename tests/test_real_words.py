@@ -8,10 +8,18 @@ from pathlib import Path
 import pytest
 
 from flowc.graph import Graph
+from flowc.metrics import read_object
 from flowc.real_words import RealWords, read_words
-from flowc.records import UserError
+from flowc.records import UserError, read_jsonl, write_json, write_jsonl
+from flowc.sampling import sample
 from flowc.scenarios import Scenario, Step
+from flowc.transcripts import Transcript
+from scripts import real_words
+from tests.example import NO_DEVIATIONS
 from tests.published import MULTIDOGO, needs_multidogo
+from tests.served import runner
+from tests.test_client import Script
+from tests.test_client import script as script  # a fixture
 
 ROWS = [
     (0, "hi there", "O O", "openinggreeting"),
@@ -78,6 +86,26 @@ def test_a_procedure_without_customers_and_a_missing_file_are_named(airline: Pat
         read_words(airline, table)
     with pytest.raises(UserError, match=r"none\.tsv: no such file"):
         read_words(airline.with_name("none.tsv"), travel)
+
+
+def test_the_script_plays_scenarios_in_their_words_and_counts_how_many_of_the_messages_are_theirs(
+    airline: Path, travel: Graph, script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_json(tmp_path / "graph.json", travel.model_dump(mode="json"))
+    scenarios = sample(travel, 2, "seen_path", NO_DEVIATIONS, 0, seed=1)
+    write_jsonl(tmp_path / "scenarios.jsonl", scenarios)
+    run = runner(real_words, script, travel.nodes["greet"].say[0], monkeypatch)
+    out, transcripts = tmp_path / "scores.json", tmp_path / "played.jsonl"
+    run("model", tmp_path / "scenarios.jsonl", tmp_path / "graph.json", airline, "--out", out,
+        "--transcripts", transcripts)  # fmt: skip
+    said = [turn for t in read_jsonl(transcripts, Transcript) for turn in t.turns if turn.message.role == "user"]
+    words = read_words(airline, travel)["greet.destination"]
+    theirs = [turn for turn in said if turn.labels == ("edge:greet.destination",)]
+    assert len(theirs) >= 2
+    assert all(turn.message.content in {w.format(**turn.gives) for w in words} for turn in theirs)
+    found = read_object(out, "nothing")
+    assert (found["n"], found["task_success"]["mean"]) == (2, 0.0)
+    assert found["messages"] == {"users": len(said), "real_words": len(theirs)}
 
 
 @needs_multidogo

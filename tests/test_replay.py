@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from flowc.client import ContextOverflow
 from flowc.from_chart import graph_of
 from flowc.graph import Graph
+from flowc.metrics import read_object
 from flowc.recognise import Recogniser
-from flowc.records import Message, ToolCall
+from flowc.records import Message, ToolCall, read_jsonl, write_json
 from flowc.replay import Answer, Prefix, nodes_by_label, prefixes, replay, score, tracker
 from flowc.simulate import Arm, Reply
 from flowc.star import Dialogue, Task, chart, read_dialogues, read_task
+from scripts import replay as replay_script
 from tests.published import STAR, needs_star
+from tests.served import runner
+from tests.test_client import Script
+from tests.test_client import script as script  # a fixture
 from tests.test_star import FOLLOWS, REPLIES
 
 TASK = Task("table", REPLIES | {"table_done": "It is yours."}, {}, FOLLOWS | {"query_book": "table_done"}, ())
@@ -153,6 +160,32 @@ def test_scores_are_by_mood_and_beside_the_wizards_habits() -> None:
     assert found["most_frequent_after"]["all"]["mean"] == 0.75
     assert found["by_step"] == {"b": {"n": 3, "right": 2}, "c": {"n": 1, "right": 0}}
     assert found["arm"]["all"] == {"mean": 0.5, "ci95": [0.5, 0.5], "n": 4, "unscored": 0}
+
+
+def test_the_script_scores_every_dialogue_and_says_what_its_figures_are_made_of(
+    graph: Graph, script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, dialogues, model = tmp_path / "tasks" / "hotel_book", tmp_path / "dialogues", tmp_path / "model"
+    for folder in (task, dialogues, model):
+        folder.mkdir(parents=True)
+    (task / "hotel_book.json").write_text(json.dumps({"replies": TASK.replies, "graph": TASK.follows}))
+    (task / "responses.json").write_text("{}")
+    (task / "wizard_nlu_training_data.md").write_text("")
+    for mood in ("happy", "unhappy"):
+        lines = [json.dumps({"id": n, "events": EVENTS}) for n in range(2)]
+        (dialogues / f"hotel_book.{mood}.jsonl").write_text("\n".join(lines))
+    (model / "weights").write_text("1")
+    write_json(tmp_path / "graph.json", graph.model_dump(mode="json"))
+    run = runner(replay_script, script, "For which day?", monkeypatch)
+    for arm in ("compiled", "in_context"):
+        out, answers = tmp_path / f"{arm}.json", tmp_path / f"{arm}.jsonl"
+        run(arm, model, tmp_path / "graph.json", tmp_path, "--out", out, "--answers", answers, "--limit", "1")
+        found = read_object(out, "nothing")
+        assert [(found["arm"][m]["n"], found["arm"][m]["mean"]) for m in ("all", "happy", "unhappy")] == [
+            (10, 0.2), (5, 0.2), (5, 0.2)
+        ]  # fmt: skip
+        assert {a.took for a in read_jsonl(answers, Answer)} == {"table_ask_day"}
+        assert found["of"] == replay_script.made_of(model, tmp_path / "graph.json", 1)
 
 
 @needs_star

@@ -47,7 +47,7 @@ def reports(tmp_path: Path) -> Path:
 
 
 def page(reports: Path) -> str:
-    return report([read_metrics(reports, "parcel")], {"parcel": graph()}, PARAMS, PRICES, Human(None, {}), "plots")
+    return report([read_metrics(reports, "parcel")], {"parcel": graph()}, PARAMS, PRICES, Human(None, {}, {}), "plots")
 
 
 def test_the_page_leads_with_the_answer(reports: Path) -> None:
@@ -137,7 +137,7 @@ def test_several_procedures_stand_in_one_table_first_and_then_each_in_its_sectio
     names = {"parcel": "Lost parcels", "letter": "Lost letters", "note": "Lost notes"}
     graphs = {p: graph().model_copy(update={"procedure": p, "title": title}) for p, title in names.items()}
     params = PARAMS.model_copy(update={"command": "make study"})
-    made = report([read_metrics(reports, p) for p in names], graphs, params, PRICES, Human(None, {}), "plots")
+    made = report([read_metrics(reports, p) for p in names], graphs, params, PRICES, Human(None, {}, {}), "plots")
     before, rest = made.split(OPEN)
     first, sections = rest.split(CLOSE)
     assert "Does the compiled model" not in before + first
@@ -176,7 +176,7 @@ def test_each_procedure_is_held_to_its_own_targets(reports: Path) -> None:
     graphs = {p: graph().model_copy(update={"procedure": p, "title": p}) for p in ("parcel", "letter")}
     metrics = [read_metrics(reports, p) for p in graphs]
     higher = PARAMS.model_copy(update={"targets": PARAMS.targets.model_copy(update={"held_out_path": 0.97})})
-    made = report(metrics, graphs, PARAMS, PRICES, Human(None, {}), "plots", own={"letter": higher})
+    made = report(metrics, graphs, PARAMS, PRICES, Human(None, {}, {}), "plots", own={"letter": higher})
     first, sections = made.split(OPEN)[1].split(CLOSE)
     assert [row_of(first, p)[1] for p in graphs] == ["Yes", "No"]
     letter = sections.split("## letter")[1]

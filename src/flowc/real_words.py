@@ -138,5 +138,10 @@ class RealWords:
     async def reply(self, history: Sequence[Message], node: str | None) -> UserTurn:
         """Answer an utterance that realised `node`."""
         turn = self._user.reply(node)
-        bank = self._words.get(turn.labels[0].removeprefix("edge:"), ()) if len(turn.labels) == 1 else ()
+        bank = bank_of(self._words, turn.labels)
         return turn._replace(text=self._rng.choice(bank).format(**turn.gives)) if bank else turn
+
+
+def bank_of(words: Mapping[str, tuple[str, ...]], labels: Sequence[str]) -> tuple[str, ...]:
+    """Give what customers said in a turn's place, from its labels; nothing where the scenario's phrase stays."""
+    return words.get(labels[0].removeprefix("edge:"), ()) if len(labels) == 1 else ()
