@@ -145,7 +145,7 @@ def test_the_procedures_are_the_names_of_the_sources() -> None:
     assert list(more["sources"]) == more["procedures"]
 
 
-@pytest.mark.parametrize("scale", ["laptop", "study", "study_smoke"])
+@pytest.mark.parametrize("scale", ["laptop", "study", "study_smoke", "paper_zoom", "paper_insurance"])
 def test_every_source_is_a_file(scale: str) -> None:
     sources = composed(f"scale={scale}")["sources"]
     files = [origin_of(sources, name).file for name in sources]
@@ -183,6 +183,27 @@ def test_the_study_trains_travel_on_what_the_default_run_does() -> None:
     assert study["sources"]["travel_booking"] == default["sources"]["travel_booking"]
     assert study["generate"] | {"scenarios": 60} == default["generate"]  # planned behind what is trained on
     assert [k for k in ("seed", "base", "tokenize", "train") if study[k] != default[k]] == []
+
+
+@pytest.mark.parametrize(
+    ("scale", "base", "procedure", "conversations", "epochs", "batch"),
+    [
+        ("paper", "qwen2.5-3b", "travel_booking", (1912, 213), 20, 16),
+        ("paper_zoom", "qwen3-8b", "zoom_support", (6264, 213), 10, 32),  # how many are held out is not published
+        ("paper_insurance", "qwen3-8b", "insurance_claims", (2700, 300), 20, 32),
+    ],
+)
+def test_the_papers_scales_have_the_papers_values(
+    scale: str, base: str, procedure: str, conversations: tuple[int, int], epochs: int, batch: int
+) -> None:
+    made = composed(f"scale={scale}")
+    generate, train = made["generate"], made["train"]
+    assert (made["base"]["name"], made["procedures"]) == (base, [procedure])
+    assert "generate" not in made["sources"][procedure]
+    assert (generate["train"], generate["eval"], generate["scenarios"]) == (*conversations, 200)
+    wanted = ("full", epochs, batch, 2e-5, "bf16", epochs, conversations[1])
+    keys = ("method", "epochs", "batch_size", "learning_rate", "precision", "evals", "eval_conversations")
+    assert tuple(train[key] for key in keys) == wanted
 
 
 @pytest.mark.parametrize("choice", CHOICES)

@@ -93,6 +93,7 @@ def test_the_tables_show_what_the_metrics_say(reports: Path) -> None:
     assert "(plots/parcel-offered.png)" in made
     assert row_of(made, "A conversation") == ["A conversation", "0.00019"]
     assert row_of(made, "Share of the matrix peak, over all seconds")[1] == "61.2 % (bf16), 30.4 % (fp32)"
+    assert "The share of the matrix peak: what matrices and attention have to compute for real tokens" in made
     assert row_of(made, "Method")[1] == "full"
     assert row_of(made, "Started from")[1] == "the base model (no model was compiled at that revision)"
     assert row_of(made, "Eval loss of it")[1] == "0.1902"

@@ -284,7 +284,11 @@ def _training(training: Json, revision: str | None) -> str:
         ["Seconds in all", show("seconds", ",.1f", "total")],
         ["Continued after a stop", show("resumed", ".0f")],
     ]
-    return table(["Training", ""], rows)
+    return table(["Training", ""], rows) + (
+        "\n\nThe share of the matrix peak: what matrices and attention have to compute for real tokens, forward and "
+        "backward, without padding and anything computed twice, over what the fastest matrix product of all ranks, "
+        "measured at the start, would have computed in all seconds of the stage, evaluation and checkpoints included."
+    )
 
 
 def _peak_shares(training: Json) -> str:
