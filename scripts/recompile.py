@@ -59,9 +59,10 @@ def main() -> None:
     begun, watch = time.monotonic(), Watch()
     before: Lock = {}
     try:
+        remote = configure(os.environ.get("FLOWC_REMOTE"))  # before the revision is opened, which then knows of it
         with branched_from(args.base) as base, tempfile.TemporaryDirectory() as folder:
             before = base.lock()
-            done, as_configured = recompile(args, base, Path(folder), watch, begun)
+            done, as_configured = recompile(args, base, remote, Path(folder), watch, begun)
         write_answer(done, args.out, base.commit, as_configured)
     except Exception as e:
         write_answer(stopped(args, watch, before, begun, str(e)), args.out, args.base, False)
@@ -70,10 +71,9 @@ def main() -> None:
 
 
 def recompile(
-    args: argparse.Namespace, base: Revision, folder: Path, watch: Watch, begun: float
+    args: argparse.Namespace, base: Revision, remote: str | None, folder: Path, watch: Watch, begun: float
 ) -> tuple[Recompile, bool]:
     """Restore, reproduce up to the gate, compare, reproduce the rest; also give whether all was as conf/ asks."""
-    remote = configure(os.environ.get("FLOWC_REMOTE"))
     start, named = asked_for(args.overrides, compiled_at(base))
     overrides, notes = fallbacks(named, CONF)
     as_configured = overrides == named and not args.gate_only
