@@ -76,7 +76,8 @@ def test_the_banks_of_users_are_large_and_have_both_parts(claims: Graph) -> None
     assert len(spoken) == 41
     assert [name for name, says, hub in spoken if len(says) < (50 if hub else 24)] == []
     assert [name for name, says, _ in spoken if not 4 <= sum(map(is_held_out, says)) < len(says) / 2] == []
-    assert {i for i, x in claims.interrupts.items() if len(x.says) >= 80} == {"human", "cancel", "off_topic"}
+    own = {i: x.says for i, x in claims.interrupts.items() if x.says != SAYS.get(i)}
+    assert {i for i, says in own.items() if len(says) >= 80} == {"human", "cancel", "off_topic"}
     assert {i for i, x in claims.interrupts.items() if x.says == SAYS.get(i)} == {*SAYS} - {"human"}
     assert len(claims.knowledge) == 7
     assert all(len(f.asks) >= 20 and len(f.say) >= 5 for f in claims.knowledge.values())
