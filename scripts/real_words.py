@@ -21,6 +21,7 @@ from flowc.server import ServeParams, serve
 from flowc.simulate import SimulateParams, sampling, simulate
 from flowc.tools import schemas
 from flowc.tracker import Tracker
+from scripts.replay import made_of
 
 
 def main() -> None:
@@ -49,7 +50,8 @@ def main() -> None:
     scores = evaluate(graph, scenarios, {"compiled": played}, load("evaluate", EvaluateParams), seed).scores
     spoken = [turn for one in played for turn in one.turns if turn.message.role == "user"]
     real = sum(bool(bank_of(words, turn.labels)) for turn in spoken)
-    write_json(args.out, scores["arms"]["compiled"] | {"messages": {"users": len(spoken), "real_words": real}})
+    messages = {"users": len(spoken), "real_words": real}
+    write_json(args.out, scores["arms"]["compiled"] | {"messages": messages, "of": made_of(args.model, args.graph)})
     if args.transcripts:
         write_jsonl(args.transcripts, played)
     print(f"task success {scores['arms']['compiled']['task_success']['mean']} of {len(played)}")

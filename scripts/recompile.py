@@ -38,6 +38,14 @@ STATUS = {Outcome.PASSED: 0, Outcome.FAILED: 1, Outcome.UNDECIDED: 3}
 CONF, START = Path("conf"), Path("conf/start.yaml")
 
 
+class SoFar(NamedTuple):
+    """What a page can tell of a recompile at any moment: its stages, its start (monotonic clock, s), its notes."""
+
+    watch: Watch
+    begun: float
+    notes: list[str]
+
+
 class Restored(NamedTuple):
     """The remote to take more from, None without one that can be read, and what is to be said of it."""
 
@@ -56,26 +64,28 @@ def main() -> None:
     parser.add_argument("--gate-only", action="store_true", help="leave out what the gate does not read")
     parser.add_argument("overrides", nargs="*", help="other params, as for `make params`")
     args = parser.parse_args()
-    begun, watch = time.monotonic(), Watch()
+    so_far = SoFar(Watch(), time.monotonic(), [])
     before: Lock = {}
     try:
         remote = configure(os.environ.get("FLOWC_REMOTE"))  # before the revision is opened, which then knows of it
         with branched_from(args.base) as base, tempfile.TemporaryDirectory() as folder:
             before = base.lock()
-            done, as_configured = recompile(args, base, remote, Path(folder), watch, begun)
+            done, as_configured = recompile(args, base, remote, Path(folder), so_far)
         write_answer(done, args.out, base.commit, as_configured)
     except Exception as e:
-        write_answer(stopped(args, watch, before, begun, str(e)), args.out, args.base, False)
+        write_answer(stopped(args, so_far, before, str(e)), args.out, args.base, False)
         raise
     sys.exit(STATUS[overall(done)])
 
 
 def recompile(
-    args: argparse.Namespace, base: Revision, remote: str | None, folder: Path, watch: Watch, begun: float
+    args: argparse.Namespace, base: Revision, remote: str | None, folder: Path, so_far: SoFar
 ) -> tuple[Recompile, bool]:
     """Restore, reproduce up to the gate, compare, reproduce the rest; also give whether all was as conf/ asks."""
+    watch, begun, notes = so_far
     start, named = asked_for(args.overrides, compiled_at(base))
-    overrides, notes = fallbacks(named, CONF)
+    overrides, instead = fallbacks(named, CONF)
+    notes += instead
     as_configured = overrides == named and not args.gate_only
     if start:
         write_start(START, start)
@@ -114,17 +124,17 @@ def recompile(
     return done, as_configured
 
 
-def stopped(args: argparse.Namespace, watch: Watch, before: Lock, begun: float, why: str) -> Recompile:
+def stopped(args: argparse.Namespace, so_far: SoFar, before: Lock, why: str) -> Recompile:
     """Give what is known when something else than a stage stopped the recompile; nothing is passed."""
-    watch.end(time.monotonic())
-    seconds = time.monotonic() - begun
+    so_far.watch.end(time.monotonic())
+    seconds = time.monotonic() - so_far.begun
     return Recompile(
         base=args.base,
-        stages=watch.runs(before, now()),
+        stages=so_far.watch.runs(before, now()),
         seconds=seconds,
         gate_seconds=seconds,
         dollars_per_hour=None,
-        notes=[],
+        notes=so_far.notes,
         parts=[],
         unchanged=[],
         links=dict(args.link),

@@ -57,8 +57,8 @@ def main() -> None:
     print({mood: rate["mean"] for mood, rate in found["arm"].items()})
 
 
-def made_of(model: Path, graph: Path, limit: int | None) -> dict[str, Any]:
-    """Give what an arm's figures are made of: the model's and the graph's SHA-256, and how many dialogues of a mood."""
+def made_of(model: Path, graph: Path, limit: int | None = None) -> dict[str, Any]:
+    """Give what an arm's figures are made of: the model's and the graph's SHA-256, and the limit, None for all."""
     digest = hashlib.sha256()
     for file in sorted(f for f in model.rglob("*") if f.is_file()):
         digest.update(file.relative_to(model).as_posix().encode())

@@ -15,6 +15,7 @@ from flowc.sampling import sample
 from flowc.scenarios import Scenario, Step
 from flowc.transcripts import Transcript
 from scripts import real_words
+from scripts.replay import made_of
 from tests.example import NO_DEVIATIONS
 from tests.published import MULTIDOGO, needs_multidogo
 from tests.served import runner
@@ -96,7 +97,9 @@ def test_the_script_plays_scenarios_in_their_words_and_counts_how_many_of_the_me
     write_jsonl(tmp_path / "scenarios.jsonl", scenarios)
     run = runner(real_words, script, travel.nodes["greet"].say[0], monkeypatch)
     out, transcripts = tmp_path / "scores.json", tmp_path / "played.jsonl"
-    run("model", tmp_path / "scenarios.jsonl", tmp_path / "graph.json", airline, "--out", out,
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}", encoding="utf-8")
+    run(tmp_path / "model", tmp_path / "scenarios.jsonl", tmp_path / "graph.json", airline, "--out", out,
         "--transcripts", transcripts)  # fmt: skip
     said = [turn for t in read_jsonl(transcripts, Transcript) for turn in t.turns if turn.message.role == "user"]
     words = read_words(airline, travel)["greet.destination"]
@@ -106,6 +109,7 @@ def test_the_script_plays_scenarios_in_their_words_and_counts_how_many_of_the_me
     found = read_object(out, "nothing")
     assert (found["n"], found["task_success"]["mean"]) == (2, 0.0)
     assert found["messages"] == {"users": len(said), "real_words": len(theirs)}
+    assert found["of"] == made_of(tmp_path / "model", tmp_path / "graph.json")
 
 
 @needs_multidogo

@@ -234,6 +234,8 @@ def test_another_way_to_an_ending_is_tested_apart_and_the_former_scenarios_are_a
     assert found["changed"]["nodes"].keys() == {"present_offer"}
     assert {c["n"] for c in found["comparisons"] if c["criterion"] == "task_success"} == {60}
     assert "| edge present_offer.think_it_over | added |" in runner.comment()
+    notes = runner.gate()["notes"]
+    assert notes
 
     # What stops the recompile beside the stages replaces the page too.
     runner.environment["WIRING_FAIL"] = "simulate-again"
@@ -243,6 +245,7 @@ def test_another_way_to_an_ending_is_tested_apart_and_the_former_scenarios_are_a
     assert runner.comment().startswith("<!-- flowc: recompile -->\n## Recompile: gate FAILED\n")
     assert f"The pipeline stopped.\n\n```\n{why}\n```" in runner.comment()
     assert (runner.gate()["outcome"], runner.gate()["as_configured"]) == ("failed", False)
+    assert runner.gate()["notes"] == notes
 
 
 def test_an_override_that_names_nothing_replaces_an_older_page(site: Path, tmp_path: Path) -> None:
