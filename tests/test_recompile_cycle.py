@@ -175,7 +175,7 @@ def test_a_small_edit_is_trained_from_the_former_model_and_a_second_compile_repe
 ) -> None:
     branch(site, "small", "data/procedures/travel_booking.yaml", *SMALL)
     runner = clone(site, tmp_path / "clone", "small")
-    edit(runner.folder / "conf/previous.yaml", "learning_rate: 4.0e-4", "learning_rate: 1.0e-4")
+    edit(runner.folder / "conf/previous.yaml", "learning_rate: 1.0e-4", "learning_rate: 2.0e-4")
 
     assert runner.recompile("ARGS=~sources.zoom_support --gate-only") == 0
 
@@ -184,7 +184,7 @@ def test_a_small_edit_is_trained_from_the_former_model_and_a_second_compile_repe
     assert runner.ran() == {f"{verb}@travel_booking" for verb in needed}
     assert f"revision: {base}\n" in (runner.folder / "conf/start.yaml").read_text()
     assert f"travel_booking is trained from the model of {base[:10]}, on " in runner.gate()["notes"][1]
-    assert yaml.safe_load((runner.folder / "params.yaml").read_text())["train"]["previous"]["learning_rate"] == 1e-4
+    assert yaml.safe_load((runner.folder / "params.yaml").read_text())["train"]["previous"]["learning_rate"] == 2e-4
     assert text("Only what the gate reads was made") in runner.comment()
     assert not runner.gate()["as_configured"]
 

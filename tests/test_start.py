@@ -86,12 +86,12 @@ def test_another_rate_from_a_former_model_changes_no_start_from_the_base(tmp_pat
     conf = tmp_path / "conf"
     shutil.copytree(ROOT / "conf", conf)
     before = (conf / "previous.yaml").read_text(encoding="utf-8")
-    assert before.count("4.0e-4") == 1
-    (conf / "previous.yaml").write_text(before.replace("4.0e-4", "1.0e-4"), encoding="utf-8")
+    assert before.count("1.0e-4") == 1
+    (conf / "previous.yaml").write_text(before.replace("1.0e-4", "2.0e-4"), encoding="utf-8")
     base, previous = (params_of(start, conf, [], tmp_path / "other") for start in (BASE, PREVIOUS))
     assert base == composed(ROOT / "conf", ["train.init=base", "train.previous.revision=null"]).params["train"]
     assert previous == base | {"init": "previous", "previous": previous["previous"]}
-    assert previous["previous"] == base["previous"] | {"revision": COMMIT, "learning_rate": 1.0e-4}
+    assert previous["previous"] == base["previous"] | {"revision": COMMIT, "learning_rate": 2.0e-4}
 
 
 def test_the_committed_file_is_what_would_be_written(tmp_path: Path) -> None:
