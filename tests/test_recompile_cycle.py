@@ -6,11 +6,12 @@ The dear stages are those of stub_learning.py, whose scores come from data and p
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
@@ -33,6 +34,11 @@ PLAIN = ".venv/bin/python -m scripts.recompile --out recompile"
 SMALL = ("Welcome! Which city would you like to visit?", "Welcome! Which city would you like to go to?")
 """A phrase that few conversations of training have, at these sizes."""
 OF_TRAVEL = {f"{verb}@travel_booking" for verb in TRAVEL} | {"baseline@travel_booking-floor"}
+TO_THE_GATE = {f"{verb}@travel_booking" for verb in ("parse", "generate", "tokenize", "train", "simulate")}
+UP_TO_IT = ("~sources.zoom_support", "--gate-only")
+"""For tests of what comes before the gate, or of its answer: the rest takes longer than all that they are about."""
+PROCEDURE = "data/procedures/travel_booking.yaml"
+GREETING, REWORDED = "Good day! What is your destination?", "Good day! Where may we take you?"
 
 
 class Clone(Workspace):
@@ -107,7 +113,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     work.dvc("repro", timeout=600)
     work.commit()
     work.dvc("remote", "add", "--local", "--default", "shared", str(site / "remote"))
-    work.dvc("push", "--run-cache")
+    work.run("python", "-m", "scripts.push")
     work.run("git", "clone", "--quiet", "--bare", ".", str(site / "origin"))
     return site
 
@@ -128,13 +134,38 @@ def clone(site: Path, folder: Path, name: str) -> Clone:
     return Clone(folder, site)
 
 
-def test_a_reworded_node_is_recompiled_alone_and_passes(site: Path, tmp_path: Path) -> None:
-    old, new = "Good day! What is your destination?", "Good day! Where may we take you?"
-    branch(site, "reword", "data/procedures/travel_booking.yaml", old, new)
-    runner = clone(site, tmp_path / "first", "reword")
+class Reworded(NamedTuple):
+    """A site of its own with a branch that one runner compiled, and whose dvc.lock and reports a second one pushed."""
 
-    assert runner.recompile("LINKS=model=https://example.org/model") == 0
+    site: Path
+    status: int
+    """Exit status of the first recompile."""
+    first: Clone
+    again: Clone
 
+
+@pytest.fixture(scope="module")
+def reworded(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Reworded:
+    """Push a branch that edits one node and recompile it in a fresh clone, then in another that has what was pushed."""
+    folder = tmp_path_factory.mktemp("reworded")
+    own = folder / "site"
+    subprocess.run(["git", "clone", "--quiet", "--bare", site / "origin", own / "origin"], check=True)
+    shutil.copytree(site / "remote", own / "remote", copy_function=os.link)
+    branch(own, "reword", PROCEDURE, GREETING, REWORDED)
+    first = clone(own, folder / "first", "reword")
+    status = first.recompile("LINKS=model=https://example.org/model")
+    assert first.step(PUSH) == 0
+    again = clone(own, folder / "again", "reword")
+    assert again.recompile() == 0
+    again.commit()
+    assert again.step(PUSH) == 0
+    again.run("git", "push", "--quiet", "origin", "reword")
+    return Reworded(own, status, first, again)
+
+
+def test_a_reworded_node_is_recompiled_alone_and_passes(reworded: Reworded, tmp_path: Path) -> None:
+    runner = reworded.first
+    assert reworded.status == 0
     assert runner.ran() == OF_TRAVEL | {"report"}
     gate, page = runner.gate(), runner.comment()
     assert gate["outcome"] == "passed"
@@ -143,7 +174,7 @@ def test_a_reworded_node_is_recompiled_alone_and_passes(site: Path, tmp_path: Pa
     assert ": 10 stages ran, 0 came from the run cache, in " in page
     assert "Untouched: zoom_support." in page
     assert text("zoom_support would be trained again.") in page
-    assert f"| node greet | say | {text(old)} | {text(new)} |" in page
+    assert f"| node greet | say | {text(GREETING)} | {text(REWORDED)} |" in page
     assert "60 scenarios asked of both models" in page
     assert "[model](https://example.org/model)" in page
 
@@ -153,35 +184,24 @@ def test_a_reworded_node_is_recompiled_alone_and_passes(site: Path, tmp_path: Pa
     assert runner.step(COMMENT) == 0
     assert summary.read_text() == page
 
-    # What this clone made and pushed is there for the next one; DVC keeps no run of a stage with a page in Git.
-    assert runner.step(PUSH) == 0
-    again = clone(site, tmp_path / "second", "reword")
-    assert again.recompile() == 0
-    assert again.ran() == {"evaluate@travel_booking", "report"}
-    assert again.gate()["procedures"] == gate["procedures"]
 
-    # Whoever commits dvc.lock and reports has compiled for all; the base's conversations come from the remote.
-    again.commit()
-    assert again.step(PUSH) == 0
-    again.run("git", "push", "--quiet", "origin", "reword")
-    reviewer = clone(site, tmp_path / "third", "reword")
-    assert reviewer.recompile() == 0
-    assert reviewer.ran() == set()
-    assert reviewer.gate()["procedures"] == gate["procedures"]
+def test_what_one_runner_made_and_pushed_is_there_for_the_next(reworded: Reworded) -> None:
+    # DVC keeps no run of a stage with a page in Git.
+    assert reworded.again.ran() == {"evaluate@travel_booking", "report"}
+    assert reworded.again.gate()["procedures"] == reworded.first.gate()["procedures"]
 
 
 def test_a_small_edit_is_trained_from_the_former_model_and_a_second_compile_repeats_it(
     site: Path, tmp_path: Path
 ) -> None:
-    branch(site, "small", "data/procedures/travel_booking.yaml", *SMALL)
+    branch(site, "small", PROCEDURE, *SMALL)
     runner = clone(site, tmp_path / "clone", "small")
     edit(runner.folder / "conf/previous.yaml", "learning_rate: 1.0e-4", "learning_rate: 2.0e-4")
 
-    assert runner.recompile("ARGS=~sources.zoom_support --gate-only") == 0
+    assert runner.recompile(f"ARGS={' '.join(UP_TO_IT)}") == 0
 
     base = runner.run("git", "rev-parse", "origin/main").strip()
-    needed = ("parse", "generate", "tokenize", "train", "simulate")
-    assert runner.ran() == {f"{verb}@travel_booking" for verb in needed}
+    assert runner.ran() == TO_THE_GATE
     assert f"revision: {base}\n" in (runner.folder / "conf/start.yaml").read_text()
     assert f"travel_booking is trained from the model of {base[:10]}, on " in runner.gate()["notes"][1]
     assert yaml.safe_load((runner.folder / "params.yaml").read_text())["train"]["previous"]["learning_rate"] == 2e-4
@@ -200,8 +220,9 @@ def test_broken_training_fails_the_gate_and_names_the_node(site: Path, tmp_path:
     branch(site, "break", "conf/train/default.yaml", rate, "learning_rate: 0.5")
     runner = clone(site, tmp_path / "clone", "break")
 
-    assert runner.recompile(command=PLAIN) == 1
+    assert runner.recompile("--gate-only", command=PLAIN) == 1
 
+    assert runner.ran() == {f"{verb}@{p}" for verb in ("train", "simulate") for p in ("travel_booking", "zoom_support")}
     assert runner.gate()["outcome"] == "failed"
     found = runner.gate()["procedures"]
     assert {p: f["outcome"] for p, f in found.items()} == {"travel_booking": "failed", "zoom_support": "failed"}
@@ -226,7 +247,7 @@ def test_another_way_to_an_ending_is_tested_apart_and_the_former_scenarios_are_a
       - to: ask_name
         id: accept
 """
-    branch(site, "edge", "data/procedures/travel_booking.yaml", old, new)
+    branch(site, "edge", PROCEDURE, old, new)
     runner = clone(site, tmp_path / "clone", "edge")
     runner.recompile()
     found = runner.gate()["procedures"]["travel_booking"]
@@ -250,8 +271,8 @@ def test_another_way_to_an_ending_is_tested_apart_and_the_former_scenarios_are_a
 
 def test_an_override_that_names_nothing_replaces_an_older_page(site: Path, tmp_path: Path) -> None:
     runner = clone(site, tmp_path / "clone", "main")
-    assert runner.recompile(command=PLAIN) == 0
-    assert "gate passed" in runner.comment()
+    (runner.folder / "recompile").mkdir()
+    (runner.folder / "recompile/comment.md").write_text("## Recompile: gate passed\n")
     assert runner.recompile("train.epoch=2", command=PLAIN) == 1
     assert "## Recompile: gate FAILED" in runner.comment() and "train.epoch=2: Could not override" in runner.comment()
     assert runner.recompile("--base", "nowhere", command=PLAIN) == 1
@@ -262,20 +283,21 @@ def test_an_override_that_names_nothing_replaces_an_older_page(site: Path, tmp_p
 def test_without_a_remote_and_without_the_former_conversations_the_gate_cannot_decide(
     site: Path, tmp_path: Path
 ) -> None:
-    branch(site, "alone", "data/procedures/travel_booking.yaml", "Good day! What is your", "Good day! And what is your")
+    branch(site, "alone", PROCEDURE, "Good day! What is your", "Good day! And what is your")
     runner = clone(site, tmp_path / "clone", "alone")
     del runner.environment["FLOWC_REMOTE"]
-    assert runner.recompile(command=PLAIN) == 3
+    assert runner.recompile(*UP_TO_IT, command=PLAIN) == 3
+    assert runner.ran() == TO_THE_GATE | {"base"}
     assert runner.gate()["outcome"] == "undecided"
     assert text("No DVC remote is configured: what this machine does not have is made anew.") in runner.comment()
 
 
 def test_a_fork_without_key_remote_and_gpu_is_compiled_all_the_same_and_says_so(site: Path, tmp_path: Path) -> None:
-    branch(site, "fork", "data/procedures/travel_booking.yaml", "Good day! What is your", "Good day! So what is your")
+    branch(site, "fork", PROCEDURE, "Good day! What is your", "Good day! So what is your")
     runner = clone(site, tmp_path / "clone", "fork")
     # The plugin is not among the requirements; a key that is missing ends in an error at the same place.
     runner.environment |= {"FLOWC_REMOTE": "s3://nowhere/x", "CUDA_VISIBLE_DEVICES": ""}
-    assert runner.recompile("generate=anthropic", "scale=paper", command=PLAIN) == 3
+    assert runner.recompile("generate=anthropic", "scale=paper", "~sources.zoom_support", command=PLAIN) == 3
     found = runner.gate()
     assert (found["outcome"], found["as_configured"]) == ("undecided", False)
     gpu, key, remote, start = found["notes"]
@@ -287,23 +309,37 @@ def test_a_fork_without_key_remote_and_gpu_is_compiled_all_the_same_and_says_so(
     assert "train@travel_booking" in runner.ran() and "report" in runner.ran()
 
 
-def test_a_merge_registers_the_new_model_with_version_stage_and_card(site: Path, tmp_path: Path) -> None:
-    """Twice, on a main of its own: the first version, then one of an edited procedure."""
-    subprocess.run(["git", "clone", "--quiet", "--bare", site / "origin", tmp_path / "origin"], check=True)
-    shutil.copytree(site / "remote", tmp_path / "remote")
-    file = "data/procedures/travel_booking.yaml"
-    for old, new, version in (("Good day! What is your", "Good day. What is your", "v0.0.1"),
-                              ("Good day. What is your", "Good day, what is your", "v0.1.0")):  # fmt: skip
-        branch(tmp_path, version, file, old, new)
-        merge = ["git", "push", "--quiet", "origin", f"{version}:main"]
-        subprocess.run(merge, cwd=tmp_path / f"author-{version}", check=True)
-        runner = clone(tmp_path, tmp_path / f"runner-{version}", "main")
-        who = {"NAME": "somebody", "EMAIL": "somebody@example.invalid"}
-        runner.environment |= {f"GIT_{role}_{k}": v for role in ("AUTHOR", "COMMITTER") for k, v in who.items()}
-        assert runner.recompile("BASE=HEAD~1") == 0
-        assert runner.step(REGISTER) == 0
+def merge(site: Path, name: str) -> str:
+    """Make a branch the remote's main; give what that was before."""
+    before = subprocess.run(["git", "rev-parse", "main"], cwd=site / "origin", capture_output=True, text=True).stdout
+    subprocess.run(["git", "update-ref", "refs/heads/main", f"refs/heads/{name}"], cwd=site / "origin", check=True)
+    return before.strip()
 
-    last = clone(tmp_path, tmp_path / "last", "main")
+
+def register(site: Path, folder: Path, before: str) -> Clone:
+    """Do what the workflow does after a merge."""
+    runner = clone(site, folder, "main")
+    who = {"NAME": "somebody", "EMAIL": "somebody@example.invalid"}
+    runner.environment |= {f"GIT_{role}_{k}": v for role in ("AUTHOR", "COMMITTER") for k, v in who.items()}
+    assert runner.recompile(f"BASE={before}") == 0
+    assert runner.step(REGISTER) == 0
+    return runner
+
+
+def test_a_merge_registers_the_new_model_with_version_stage_and_card(reworded: Reworded, tmp_path: Path) -> None:
+    """Twice: a branch that was compiled, then one that goes back to the words before it."""
+    site = reworded.site
+    runner = register(site, tmp_path / "reworded", merge(site, "reword"))
+    # Whoever commits dvc.lock and reports has compiled for all; the base's conversations come from the remote.
+    assert runner.ran() == set()
+    assert runner.gate()["procedures"] == reworded.first.gate()["procedures"]
+
+    branch(site, "back", PROCEDURE, REWORDED, GREETING)
+    runner = register(site, tmp_path / "back", merge(site, "back"))
+    assert runner.ran() == {"evaluate@travel_booking", "report"}
+    assert runner.gate()["procedures"]["travel_booking"]["changed"]["nodes"].keys() == {"greet"}
+
+    last = clone(site, tmp_path / "last", "main")
     tags = last.run("git", "tag", "--list").split()
     assert tags == [
         "models=travel_booking#staging#1",
@@ -313,11 +349,10 @@ def test_a_merge_registers_the_new_model_with_version_stage_and_card(site: Path,
     ]
     assert last.run("git", "log", "-1", "--format=%an: %s") == "somebody: Compile travel_booking\n"
     assert last.run("git", "tag", "--list", "--format=%(contents:subject)", tags[-1]) == "# The stub's card\n"
-    last.dvc("remote", "add", "--local", "--default", "shared", str(tmp_path / "remote"))
+    last.dvc("remote", "add", "--local", "--default", "shared", str(site / "remote"))
     last.dvc("artifacts", "get", ".", "models:travel_booking", "--stage", "staging", "--out", "got")
     assert "greet" in json.loads((last.folder / "got/model.json").read_text())
-    assert last.recompile("BASE=HEAD") == 0
-    assert last.ran() == set()
+    assert "Running stage" not in last.dvc("repro", "--dry", "--allow-missing")
 
 
 @pytest.mark.parametrize(("outcome", "as_configured"), [("undecided", True), ("failed", True), ("passed", False)])
@@ -338,18 +373,17 @@ def test_a_sweep_survives_a_crash_of_one_and_is_compared(site: Path, tmp_path: P
     desk.dvc("remote", "add", "--local", "--default", "shared", str(site / "remote"))
     desk.dvc("pull", "--run-cache", "--allow-missing")
     desk.environment["WIRING_FAIL"] = "12"
-    bases = "base=smollm2-135m-6l,smollm2-135m-12l,smollm2-135m-18l"
+    bases = "base=smollm2-135m-12l,smollm2-135m-6l"
     desk.dvc("exp", "run", "--queue", "--set-param", "procedures=[travel_booking]", "--set-param", bases)
     desk.step(".venv/bin/python -m dvc exp run --run-all --jobs 1")
     desk.run("python", "-m", "scripts.compose", "~sources.zoom_support")
     desk.run("python", "-m", "scripts.compare", "docs/sizes.md")
     page = (desk.folder / "docs/sizes.md").read_text()
     rows = [[c.strip() for c in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("|")][2:]
-    assert [(r[0], r[1], r[4], r[5]) for r in rows[:3]] == [
+    assert [(r[0], r[1], r[4], r[5]) for r in rows[:2]] == [
         ("1", "base smollm2-135m-6l", "0.6", "240"),
-        ("2", "base smollm2-135m-18l", "1.8", "720"),
-        ("3", "base smollm2-135m (as committed)", "3.0", "1,200"),
+        ("2", "base smollm2-135m (as committed)", "3.0", "1,200"),
     ]
-    assert len(rows) == 4 and rows[3][1:3] == ["base smollm2-135m-12l", "Experiment run failed"]
+    assert len(rows) == 3 and rows[2][1:3] == ["base smollm2-135m-12l", "Experiment run failed"]
     assert rows[0][2] != rows[1][2] and rows[1][2] == "100 % [100–100] n=60"
     assert (desk.folder / "docs/sizes-travel_booking.png").is_file()
