@@ -98,7 +98,9 @@ def planned(graph: Graph, params: GenerateParams, seed: int) -> Planned:
     train_plans: list[Scenario] = []
     train_plans = scenarios(params.train, "train", 0)
     rng = Random(f"{seed}:{graph.procedure}:branches")
-    strays = [kind for kind in STRAYS if getattr(params.deviations, kind)]
+    strays = [kind for kind in (*STRAYS, "restructuring") if getattr(params.deviations, kind)]
+    if strays:  # the more a user says beside the point, the harder it is to tell which fact is asked for
+        strays += ["side_question"] * (len(graph.knowledge) // 2)
     families = [[trunk, *branches(graph, trunk, params.branches, rng, strays)] for trunk in train_plans]
     eval_plans = scenarios(params.eval // 2, "held_out_path", 1)
     eval_plans += scenarios(params.eval - params.eval // 2, "seen_path", 1)
