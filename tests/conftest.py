@@ -11,13 +11,13 @@ from tests.example import example_graph
 from tests.workspace import ROOT
 
 LONGEST = (
-    "test_recompile_cycle.py",
     "test_smoke.py",
+    "test_recompile_cycle.py",
     "test_wiring.py",
-    "test_train_killed.py",
     "test_teachers_served.py",
     "test_server.py",
     "test_train.py",
+    "test_train_killed.py",
     "test_hosts.py",
     "test_previous.py",
     "test_compile_charts.py",

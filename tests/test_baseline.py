@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from flowc.arms import Prompted, as_message, flowchart, one_line
 from flowc.client import Client, Completion, Sampling
 from flowc.graph import Graph, edges
 from flowc.orchestrated import Orchestrated, _pick
-from flowc.records import Message, ToolCall
+from flowc.records import Message, ToolCall, read_jsonl, read_record, write_json, write_jsonl
 from flowc.tools import schemas
+from flowc.transcripts import Transcript
+from stages import baseline
+from tests.example import example_scenarios
+from tests.served import runner
+from tests.test_client import Script
+from tests.test_client import script as script  # a fixture
+from tests.workspace import ROOT
 
 SAMPLING = Sampling(temperature=0, top_p=1, max_tokens=64, seed=0)
 
@@ -230,3 +239,28 @@ def test_a_node_may_be_called_route(table: Graph) -> None:
 )
 def test_a_classifiers_answer_is_the_option_that_it_names_first(answer: str, option: str) -> None:
     assert _pick(answer, ["accept", "budget", "decline", "new_budget"]) == option
+
+
+@pytest.mark.parametrize(("arm", "system"), [("floor", one_line), ("in_context", flowchart)])
+def test_the_stage_plays_every_scenario_with_the_prompt_of_its_arm(
+    arm: str,
+    system: Callable[[Graph], str],
+    script: Script,
+    table: Graph,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    write_json(tmp_path / "params.yaml", {key: params[key] for key in ("seed", "serve", "simulate")})
+    write_json(tmp_path / "graph.json", table.model_dump(mode="json"))
+    scenarios = example_scenarios(table, 3)
+    write_jsonl(tmp_path / "scenarios.jsonl", scenarios)
+    run = runner(baseline, script, "Well.", monkeypatch)
+
+    run(arm, "base", "scenarios.jsonl", "graph.json", "--out", "out.jsonl")
+
+    graph = read_record(tmp_path / "graph.json", Graph)
+    assert {asked["messages"][0]["content"] for asked in script.asked} == {system(graph)}
+    played = read_jsonl(tmp_path / "out.jsonl", Transcript)
+    assert sorted((t.scenario, t.arm) for t in played) == sorted((s.id, arm) for s in scenarios)

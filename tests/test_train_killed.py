@@ -26,7 +26,7 @@ def began(log: Path) -> int | None:
 def test_ten_kills_at_random_moments_change_nothing_and_each_start_continues_from_the_last_checkpoint(
     tmp_path: Path,
 ) -> None:
-    workspace = make_workspace(tmp_path, epochs=20)
+    workspace = make_workspace(tmp_path, epochs=10)
     whole = ranks.run(workspace, job("whole"), 2)
     seconds = whole["seconds"]["total"]
     moments = random.Random(11)
