@@ -23,10 +23,18 @@ _REFUSED = (HydraException, OmegaConfBaseException)
 
 def main() -> None:
     """Write params.yaml into the working folder; an override that names nothing is one clear error."""
+    write_params(sys.argv[1:])
+
+
+def write_params(overrides: Sequence[str]) -> None:
+    """Compose the working folder's conf/ into its params.yaml.
+
+    Raises UserError with what is wrong with conf/ or an override.
+    """
     try:
-        compose_and_dump("params.yaml", str(Path("conf").resolve()), None, "config", "", sys.argv[1:])
+        compose_and_dump("params.yaml", str(Path("conf").resolve()), None, "config", "", list(overrides))
     except _REFUSED as e:
-        raise _refusal(e, sys.argv[1:]) from None
+        raise _refusal(e, overrides) from None
 
 
 class Composed(NamedTuple):

@@ -26,8 +26,9 @@ from flowc.gate import GateParams, Outcome
 from flowc.metrics import Json, number
 from flowc.params import load, load_value
 from flowc.recompile_comment import ProcedurePart, Recompile, comment, overall
-from flowc.records import UserError, run_stage, write_json
+from flowc.records import run_stage, write_json
 from flowc.stage_runs import Lock, Watch
+from scripts.compose import write_params
 from scripts.fallbacks import fallbacks
 from scripts.revision import Revision, branched_from, stages_of
 from scripts.sides import compare_sides, made
@@ -89,7 +90,7 @@ def recompile(
     as_configured = overrides == named and not args.gate_only
     if start:
         write_start(START, start)
-    compose(overrides)
+    write_params(overrides)
     remote, said = restore(remote)
     notes += said
     failed = reproduce(watch, remote, "tokenize")
@@ -97,7 +98,7 @@ def recompile(
     if not (failed or start) and (chosen := choose(base, names, read_start(START), now(), CONF, overrides, folder)):
         notes += chosen.notes
         write_start(START, chosen.start)
-        compose(overrides)
+        write_params(overrides)
     failed = failed or reproduce(watch, remote, "simulate")
     touched = [] if failed else [p for p in names if made(base.lock(), p) != made(now(), p)]
     params = load("gate", GateParams)
@@ -174,17 +175,6 @@ def configure(url: str | None) -> str | None:
     with Repo() as repo:
         name: str | None = repo.config["core"].get("remote")
     return name
-
-
-def compose(overrides: list[str]) -> None:
-    """Write params.yaml.
-
-    Raises UserError with what is wrong with conf/ or an override.
-    """
-    command = [sys.executable, "-m", "scripts.compose", *overrides]
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise UserError(done.stderr.strip().removeprefix("error: "))
 
 
 def restore(remote: str | None) -> Restored:

@@ -135,36 +135,29 @@ def clone(site: Path, folder: Path, name: str) -> Clone:
 
 
 class Reworded(NamedTuple):
-    """A site of its own with a branch that one runner compiled, and whose dvc.lock and reports a second one pushed."""
+    """A site of its own with a branch that edits one node, and the fresh clone that has recompiled and pushed it."""
 
     site: Path
+    runner: Clone
     status: int
-    """Exit status of the first recompile."""
-    first: Clone
-    again: Clone
+    """Exit status of the recompile."""
 
 
 @pytest.fixture(scope="module")
 def reworded(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Reworded:
-    """Push a branch that edits one node and recompile it in a fresh clone, then in another that has what was pushed."""
     folder = tmp_path_factory.mktemp("reworded")
     own = folder / "site"
     subprocess.run(["git", "clone", "--quiet", "--bare", site / "origin", own / "origin"], check=True)
     shutil.copytree(site / "remote", own / "remote", copy_function=os.link)
     branch(own, "reword", PROCEDURE, GREETING, REWORDED)
-    first = clone(own, folder / "first", "reword")
-    status = first.recompile("LINKS=model=https://example.org/model")
-    assert first.step(PUSH) == 0
-    again = clone(own, folder / "again", "reword")
-    assert again.recompile() == 0
-    again.commit()
-    assert again.step(PUSH) == 0
-    again.run("git", "push", "--quiet", "origin", "reword")
-    return Reworded(own, status, first, again)
+    runner = clone(own, folder / "clone", "reword")
+    status = runner.recompile("LINKS=model=https://example.org/model")
+    assert runner.step(PUSH) == 0
+    return Reworded(own, runner, status)
 
 
 def test_a_reworded_node_is_recompiled_alone_and_passes(reworded: Reworded, tmp_path: Path) -> None:
-    runner = reworded.first
+    runner = reworded.runner
     assert reworded.status == 0
     assert runner.ran() == OF_TRAVEL | {"report"}
     gate, page = runner.gate(), runner.comment()
@@ -183,12 +176,6 @@ def test_a_reworded_node_is_recompiled_alone_and_passes(reworded: Reworded, tmp_
     runner.environment |= {"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_EVENT_PATH": str(tmp_path / "event.json")}
     assert runner.step(COMMENT) == 0
     assert summary.read_text() == page
-
-
-def test_what_one_runner_made_and_pushed_is_there_for_the_next(reworded: Reworded) -> None:
-    # DVC keeps no run of a stage with a page in Git.
-    assert reworded.again.ran() == {"evaluate@travel_booking", "report"}
-    assert reworded.again.gate()["procedures"] == reworded.first.gate()["procedures"]
 
 
 def test_a_small_edit_is_trained_from_the_former_model_and_a_second_compile_repeats_it(
@@ -280,24 +267,13 @@ def test_an_override_that_names_nothing_replaces_an_older_page(site: Path, tmp_p
     assert runner.gate()["outcome"] == "failed"
 
 
-def test_without_a_remote_and_without_the_former_conversations_the_gate_cannot_decide(
-    site: Path, tmp_path: Path
-) -> None:
-    branch(site, "alone", PROCEDURE, "Good day! What is your", "Good day! And what is your")
-    runner = clone(site, tmp_path / "clone", "alone")
-    del runner.environment["FLOWC_REMOTE"]
-    assert runner.recompile(*UP_TO_IT, command=PLAIN) == 3
-    assert runner.ran() == TO_THE_GATE | {"base"}
-    assert runner.gate()["outcome"] == "undecided"
-    assert text("No DVC remote is configured: what this machine does not have is made anew.") in runner.comment()
-
-
 def test_a_fork_without_key_remote_and_gpu_is_compiled_all_the_same_and_says_so(site: Path, tmp_path: Path) -> None:
     branch(site, "fork", PROCEDURE, "Good day! What is your", "Good day! So what is your")
     runner = clone(site, tmp_path / "clone", "fork")
     # The plugin is not among the requirements; a key that is missing ends in an error at the same place.
     runner.environment |= {"FLOWC_REMOTE": "s3://nowhere/x", "CUDA_VISIBLE_DEVICES": ""}
-    assert runner.recompile("generate=anthropic", "scale=paper", "~sources.zoom_support", command=PLAIN) == 3
+    asked = ("generate=anthropic", "scale=paper", "~sources.zoom_support")
+    assert runner.recompile(*asked, command=PLAIN) == 3
     found = runner.gate()
     assert (found["outcome"], found["as_configured"]) == ("undecided", False)
     gpu, key, remote, start = found["notes"]
@@ -307,6 +283,14 @@ def test_a_fork_without_key_remote_and_gpu_is_compiled_all_the_same_and_says_so(
     assert remote.endswith("): what this machine does not have is made anew.")
     assert "neither in the cache nor in the remote" in start
     assert "train@travel_booking" in runner.ran() and "report" in runner.ran()
+
+    # Without any remote neither can the gate decide.
+    del runner.environment["FLOWC_REMOTE"]
+    (runner.folder / ".dvc/config.local").unlink()
+    assert runner.recompile(*asked, "--gate-only", command=PLAIN) == 3
+    assert runner.ran() == set()
+    assert runner.gate()["outcome"] == "undecided"
+    assert text("No DVC remote is configured: what this machine does not have is made anew.") in runner.comment()
 
 
 def merge(site: Path, name: str) -> str:
@@ -327,19 +311,24 @@ def register(site: Path, folder: Path, before: str) -> Clone:
 
 
 def test_a_merge_registers_the_new_model_with_version_stage_and_card(reworded: Reworded, tmp_path: Path) -> None:
-    """Twice: a branch that was compiled, then one that goes back to the words before it."""
+    """Twice: the branch, with what was pushed when it was compiled, then one that goes back to the words before it."""
     site = reworded.site
     runner = register(site, tmp_path / "reworded", merge(site, "reword"))
-    # Whoever commits dvc.lock and reports has compiled for all; the base's conversations come from the remote.
-    assert runner.ran() == set()
-    assert runner.gate()["procedures"] == reworded.first.gate()["procedures"]
+    # DVC keeps no run of a stage with a page in Git; the base's conversations come from the remote.
+    assert runner.ran() == {"evaluate@travel_booking", "report"}
+    assert runner.gate()["procedures"] == reworded.runner.gate()["procedures"]
 
     branch(site, "back", PROCEDURE, REWORDED, GREETING)
-    runner = register(site, tmp_path / "back", merge(site, "back"))
+    before = merge(site, "back")
+    runner = register(site, tmp_path / "back", before)
     assert runner.ran() == {"evaluate@travel_booking", "report"}
     assert runner.gate()["procedures"]["travel_booking"]["changed"]["nodes"].keys() == {"greet"}
 
+    # Who commits dvc.lock and reports has compiled for all.
     last = clone(site, tmp_path / "last", "main")
+    assert last.recompile(f"BASE={before}") == 0
+    assert last.ran() == set()
+    assert last.gate()["procedures"] == runner.gate()["procedures"]
     tags = last.run("git", "tag", "--list").split()
     assert tags == [
         "models=travel_booking#staging#1",
@@ -349,10 +338,8 @@ def test_a_merge_registers_the_new_model_with_version_stage_and_card(reworded: R
     ]
     assert last.run("git", "log", "-1", "--format=%an: %s") == "somebody: Compile travel_booking\n"
     assert last.run("git", "tag", "--list", "--format=%(contents:subject)", tags[-1]) == "# The stub's card\n"
-    last.dvc("remote", "add", "--local", "--default", "shared", str(site / "remote"))
     last.dvc("artifacts", "get", ".", "models:travel_booking", "--stage", "staging", "--out", "got")
     assert "greet" in json.loads((last.folder / "got/model.json").read_text())
-    assert "Running stage" not in last.dvc("repro", "--dry", "--allow-missing")
 
 
 @pytest.mark.parametrize(("outcome", "as_configured"), [("undecided", True), ("failed", True), ("passed", False)])
@@ -373,17 +360,23 @@ def test_a_sweep_survives_a_crash_of_one_and_is_compared(site: Path, tmp_path: P
     desk.dvc("remote", "add", "--local", "--default", "shared", str(site / "remote"))
     desk.dvc("pull", "--run-cache", "--allow-missing")
     desk.environment["WIRING_FAIL"] = "12"
-    bases = "base=smollm2-135m-12l,smollm2-135m-6l"
+    bases = "base=smollm2-135m-6l,smollm2-135m-12l,smollm2-135m-18l"
     desk.dvc("exp", "run", "--queue", "--set-param", "procedures=[travel_booking]", "--set-param", bases)
+    desk.log.write_text("")
     desk.step(".venv/bin/python -m dvc exp run --run-all --jobs 1")
+    ran = desk.log.read_text().split()
+    assert (ran.count("base"), ran.count("train@travel_booking")) == (3, 3)
+    assert not [s for s in ran if s.startswith(("parse", "generate"))]
+    assert len(desk.dvc("exp", "list", "--name-only").split()) == 2
     desk.run("python", "-m", "scripts.compose", "~sources.zoom_support")
     desk.run("python", "-m", "scripts.compare", "docs/sizes.md")
     page = (desk.folder / "docs/sizes.md").read_text()
     rows = [[c.strip() for c in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("|")][2:]
-    assert [(r[0], r[1], r[4], r[5]) for r in rows[:2]] == [
+    assert [(r[0], r[1], r[4], r[5]) for r in rows[:3]] == [
         ("1", "base smollm2-135m-6l", "0.6", "240"),
-        ("2", "base smollm2-135m (as committed)", "3.0", "1,200"),
+        ("2", "base smollm2-135m-18l", "1.8", "720"),
+        ("3", "base smollm2-135m (as committed)", "3.0", "1,200"),
     ]
-    assert len(rows) == 3 and rows[2][1:3] == ["base smollm2-135m-12l", "Experiment run failed"]
+    assert len(rows) == 4 and rows[3][1:3] == ["base smollm2-135m-12l", "Experiment run failed"]
     assert rows[0][2] != rows[1][2] and rows[1][2] == "100 % [100–100] n=60"
     assert (desk.folder / "docs/sizes-travel_booking.png").is_file()

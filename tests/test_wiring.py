@@ -15,7 +15,6 @@ VERBS = ("parse", "generate", "tokenize", "train", "benchmark", "simulate", "fro
 PER_PROCEDURE = (*VERBS, "baseline-floor")
 
 ONE = ("--set-param", "procedures=[travel_booking]")
-SWEEP = "base=smollm2-135m-6l,smollm2-135m-12l"
 
 
 class Wired(Workspace):
@@ -165,24 +164,6 @@ def test_an_experiment_overrides_a_value(pipeline: Wired) -> None:
     expected = of("travel_booking", "train", "benchmark", "simulate", "evaluate") | {"report"}
     assert pipeline.ran("exp", "run", *ONE, "--set-param", "train.epochs=2") == expected
     assert yaml.safe_load((pipeline.folder / "params.yaml").read_text())["train"]["epochs"] == 2
-
-
-def test_a_queued_sweep_over_the_base_trains_each(pipeline: Wired) -> None:
-    pipeline.log.write_text("")
-    pipeline.dvc("exp", "run", "--queue", *ONE, "--set-param", SWEEP, "train@travel_booking")
-    pipeline.dvc("exp", "run", "--run-all", "--jobs", "1")
-    names = pipeline.dvc("exp", "list", "--name-only").split()
-    assert len(names) == 2
-    bases = {
-        yaml.safe_load(pipeline.run("git", "show", f"{revision}:params.yaml"))["base"]["name"]
-        for revision in pipeline.run("git", "for-each-ref", "--format=%(objectname)", "refs/exps/").split()
-        if pipeline.run("git", "cat-file", "-t", revision).strip() == "commit"
-    }
-    assert bases >= {"smollm2-135m-6l", "smollm2-135m-12l"}
-    ran = pipeline.log.read_text().split()
-    assert ran.count("base") == 2
-    assert ran.count("train@travel_booking") == 2
-    assert [s for s in ran if s.startswith(("parse", "generate"))] == []
 
 
 def test_a_study_that_was_killed_continues_and_lays_its_report_out(pipeline: Wired) -> None:
