@@ -161,12 +161,22 @@ def test_branches_put_every_stray_to_the_model_and_none_by_default(tolerant: Gra
     )  # fmt: skip
     made = generate(tolerant, params, 0)
     labels = Counter(x.split(":")[0] for c in made.train if c.id != c.family for step in c.steps for x in step)
-    assert [k for k in STRAYS if k != "human" and not labels[k]] == []
+    assert [k for k in (*STRAYS, "restructuring") if k != "human" and not labels[k]] == []
     assert made.metrics["interrupt_visits"]["confirmation"] >= labels["confirmation"]
     assert made.metrics["coverage"]["interrupts"] == 1.0
     trunk = sample(tolerant, 1, "train", NO_DEVIATIONS, 0, seed=0)[0]
     planned = {k for b in branches(tolerant, trunk, 40, Random(0)) for k in kinds(tolerant, b)}
     assert planned & set(ANSWERED) == {"human"}
+
+
+def test_half_of_the_strays_get_a_branch_of_each_trunk_and_none_is_starved(tolerant: Graph) -> None:
+    trunks = sample(tolerant, 40, "train", NO_DEVIATIONS, 0, seed=0)
+    strays, rng = ("vague", "attitude", "repetition", "restructuring"), Random(0)
+    left = [b.script[-1] for t in trunks for b in branches(tolerant, t, 12, rng, strays)]
+    planned = Counter(step.before.split(":")[0] for step in left)
+    assert sum(planned[k] for k in strays) == 80  # half of the kinds a trunk, in an order of its own
+    assert min(planned[k] for k in strays) >= 15
+    assert all(step.volunteers for step in left if step.before.startswith("restructuring:"))
 
 
 def test_a_confirmation_names_the_value_and_so_does_its_answer(tolerant: Graph) -> None:
