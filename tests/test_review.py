@@ -146,6 +146,7 @@ def test_ratings_by_mouse_and_keys_outlive_a_reload_and_are_read_back(chromium: 
     assert chromium.run("document.getElementById('progress').textContent") == "Page 1 of 2, 1 rated"
     chromium.run("document.getElementById('note').focus()")
     chromium.call("Input.insertText", text="5 stars <b>")
+    assert chromium.run("document.getElementById('note').value") == "5 stars <b>"  # typed, before it is to be kept
     chromium.click("#rater")
     chromium.call("Input.insertText", text="R. Ater")
     chromium.reload()
