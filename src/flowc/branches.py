@@ -182,8 +182,8 @@ _KINDS = (
     _other_edges, _volunteered, _aside, _corrected, _interrupted, _volunteered, _aside, _volunteered, _other_edges,
     _interrupted,
 )  # fmt: skip
-# Further places, for the kinds that `strays` names. Sixteen kinds that shared two had 34 to 104 branches each in 300
-# trunks, and a compiled Zoom support answered few of the rarest.
+# Further places, for the kinds that `strays` names; more where there are more kinds. Sixteen that shared two had 34 to
+# 104 examples each in 300 trunks with their branches, and a compiled Zoom support answered few of the rarest.
 _STRAYED = 2
 
 
