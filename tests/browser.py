@@ -27,6 +27,7 @@ class Page:
         """What the browser reported meanwhile: exceptions, requests, dialogs."""
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)  # else typing may begin before there is focus
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Send one command and wait for its answer."""
