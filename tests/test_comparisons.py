@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from flowc.comparisons import Scores, by_scenario, compare
+from flowc.transcripts import Ended, Tokens, Transcript
 
 
 def compared(own: dict[str, float], other: dict[str, float]) -> dict[str, Any]:
@@ -43,6 +44,20 @@ def test_arms_without_a_common_scenario_are_compared_unpaired() -> None:
 def test_an_arm_without_any_score_is_listed_without_a_test() -> None:
     found = compared({"a": 1.0}, {})
     assert (found["p"], found["p_holm"], found["effect"], found["difference"]) == (None, None, None, None)
+    assert found["test"] == "none"
+
+
+def test_what_could_have_been_shown_is_corrected_for_the_tests_that_were_made() -> None:
+    good, bad = {str(i): 1.0 for i in range(12)}, {str(i): 0.0 for i in range(12)}
+    alone = compared(good, bad)["smallest"]
+    arms: dict[str, Scores] = {
+        "compiled": {"task_success": good, "recovery": good},
+        "floor": {"task_success": bad, "recovery": {}},
+    }
+    found = compare(arms, "compiled", resamples=1000, confidence=0.95, power=0.8, seed=0)
+    assert [(c["criterion"], c["p_holm"], c["smallest"]) for c in found] == [
+        ("recovery", None, None), ("task_success", 0.0004883, alone)
+    ]  # fmt: skip
 
 
 def test_the_family_of_holm_is_every_test_of_every_arm() -> None:
@@ -60,5 +75,13 @@ def test_the_family_of_holm_is_every_test_of_every_arm() -> None:
     ]
 
 
+def played(scenario: str, repeat: int = 0) -> Transcript:
+    return Transcript(
+        scenario=scenario, repeat=repeat, arm="x", ended=Ended.TERMINAL, turns=(), tokens=Tokens(prompt=0, completion=0)
+    )
+
+
 def test_repeats_of_a_scenario_are_one_score() -> None:
-    assert by_scenario(["a", "b", "a", "c"], [1.0, 0.0, 0.0, None]) == {"a": 0.5, "b": 0.0}
+    some = [played("a"), played("b"), played("a", 1), played("c")]
+    assert by_scenario(some, [1.0, 0.0, 0.0, None], 2) == {"a": 0.5, "b": 0.0}
+    assert by_scenario(some, [1.0, 0.0, 0.0, None], 1) == {"a": 1.0, "b": 0.0}

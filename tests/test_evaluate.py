@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from flowc.conformance import CRITERIA
 from flowc.evaluate import EvaluateParams, Evaluation, evaluate, interval
@@ -21,6 +22,7 @@ from stages.evaluate import main
 from tests.example import example_graph, example_scenarios, play
 from tests.judge_script import judge_server
 from tests.provider_script import KEY
+from tests.workspace import ROOT
 
 PARAMS = EvaluateParams(resamples=1000, confidence=0.95, power=0.8)
 GRAPH = example_graph()
@@ -213,6 +215,34 @@ def test_the_compiled_arm_is_compared_with_each_other_on_every_criterion() -> No
     assert {c["p_holm"] for c in found if c["b"] == "twin"} == {1.0}
 
 
+def test_an_arm_played_three_times_is_compared_by_as_many_conversations_as_the_others_have() -> None:
+    thrice = [(broken if repeat else perfect)(s).model_copy(update={"repeat": repeat})
+              for s in SCENARIOS for repeat in range(3)]  # fmt: skip
+    found = evaluate(GRAPH, SCENARIOS, {"compiled": thrice, "floor": TRANSCRIPTS["half"]}, PARAMS, 0).scores
+    success = next(c for c in found["comparisons"] if c["criterion"] == "task_success")
+    assert found["arms"]["compiled"]["task_success"]["mean"] == 0.3333
+    # Its first conversations all succeed, of the floor's ten: 2 / 2^10.
+    assert (success["n"], success["difference"], success["p"]) == (20, 0.5, 0.001953)
+    two_each = {arm: [t for t in thrice if t.repeat < n] for arm, n in (("compiled", 3), ("floor", 2))}
+    same = evaluate(GRAPH, SCENARIOS, two_each, PARAMS, 0).scores["comparisons"]
+    assert {c["difference"] for c in same if c["criterion"] == "task_success"} == {0.0}
+
+
+def test_families_that_nothing_can_be_compared_with_are_refused() -> None:
+    assert EvaluateParams.model_validate(PARAMS.model_dump() | {"families": {"a": "x", "b": "y"}}).families
+    with pytest.raises(ValueError, match="every arm is of 'x'; name those of other families too"):
+        EvaluateParams.model_validate(PARAMS.model_dump() | {"families": {"a": "x"}})
+
+
+def test_the_example_of_judges_measures_self_preference() -> None:
+    page = (ROOT / "docs" / "judges.md").read_text(encoding="utf-8")
+    section = yaml.safe_load(page.partition("```yaml\n")[2].partition("```")[0])
+    params = EvaluateParams.model_validate(PARAMS.model_dump() | section)
+    judges = {judge.family for judge in params.judges}
+    assert judges & set(params.families.values())
+    assert len(judges) > 1
+
+
 def test_failure_is_what_does_not_succeed(done: Evaluation) -> None:
     assert done.scores["arms"]["half"]["failure"]["task_success"]["mean"] == 0.5
     assert done.scores["arms"]["good"]["failure"]["task_success"]["ci95"] == [0.0, 0.0]
@@ -340,6 +370,14 @@ def test_the_stage_lets_models_judge_and_asks_them_once(tmp_path: Path, monkeypa
     scores = json.loads(first[0])
     success = scores["arms"]["compiled"]["strict.task_success"]
     assert (success["n"], success["unscored"], success["rubric"]) == (20, 0, RUBRIC.version)
+    rated = [json.loads(line) for line in first[1].decode().splitlines() if '"verdicts"' in line]
+    given: dict[str, list[int]] = {}
+    for one in rated:
+        if one["arm"] == "floor":
+            given.setdefault(one["item"], []).append(one["verdicts"][0]["rating"])
+    seen = [sum(some) / len(some) <= 3 for some in given.values()]
+    failure = scores["arms"]["floor"]["failure"]["strict.task_success"]
+    assert (failure["mean"], failure["n"]) == (round(sum(seen) / 20, 4), 20)
     compared = {(c["b"], c["criterion"]) for c in scores["comparisons"]}
     assert ("floor", "strict.naturalness") in compared
     judging = scores["judging"]

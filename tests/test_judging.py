@@ -12,7 +12,7 @@ import pytest
 
 from flowc.briefing import item_id
 from flowc.completion import Request, Response, Stop
-from flowc.judge_agreement import Sample, agreement, corrected_rate, passed, self_preference, stability, two
+from flowc.judge_agreement import Sample, agreement, corrected_rate, failed, passed, self_preference, stability, two
 from flowc.judges import JudgeParams
 from flowc.judging import ask
 from flowc.judging import worth as worth_of
@@ -47,6 +47,7 @@ def test_conversations_that_only_one_rated_do_not_count() -> None:
 
 def test_task_success_up_to_3_is_failure() -> None:
     assert passed({"a": 3.0, "b": 3.5, "c": 4.0, "d": 1.0}) == {"a": 0.0, "b": 1.0, "c": 1.0, "d": 0.0}
+    assert failed([3.0, 3.5, 1.0, None]) == [1.0, 0.0, 1.0, None]
 
 
 def test_a_judge_who_repeats_himself_is_stable_and_one_who_wavers_is_not() -> None:

@@ -62,15 +62,26 @@ def test_the_later_file_of_a_person_counts() -> None:
 
 
 def test_preferences_are_counted_by_arm_whatever_side_it_stood_on() -> None:
-    left, right = (item_id(PLAYED[arm][0]) for arm in ("compiled", "floor"))
-    given = (("left", left, right), ("right", right, left), ("tie", left, right), ("right", left, right))
+    pairs = [tuple(item_id(PLAYED[arm][i]) for arm in ("compiled", "floor")) for i in range(4)]
+    given = [("left", *pairs[0]), ("right", *pairs[1][::-1]), ("tie", *pairs[2]), ("right", *pairs[3])]
     preferences = [Preference(left=a, right=b, better=x) for x, a, b in given]  # type: ignore[arg-type]
     file = file_of("a").model_copy(
-        update={"preferences": (*preferences, Preference(left="gone", right=left, better="tie"))}
+        update={"preferences": (*preferences, Preference(left="gone", right=pairs[0][0], better="tie"))}
     )
     assert match([file], "table", EVERY) == Matched(
         {}, {"compiled or floor": {"compiled": 2, "floor": 1, "tie": 1}}, {"unknown_conversation": 1}
     )
+
+
+def test_a_pair_that_a_person_compared_in_two_files_counts_once_as_the_later_one_says() -> None:
+    left, right = (item_id(PLAYED[arm][0]) for arm in ("compiled", "floor"))
+    first = file_of("a").model_copy(update={"preferences": (Preference(left=left, right=right, better="tie"),)})
+    again = file_of("a").model_copy(update={"preferences": (Preference(left=right, right=left, better="right"),)})
+    other = file_of("b").model_copy(update={"preferences": (Preference(left=left, right=right, better="right"),)})
+    assert match([first, again], "table", EVERY).preferences == {"compiled or floor": {"compiled": 1}}
+    assert match([first, again, other], "table", EVERY).preferences == {
+        "compiled or floor": {"compiled": 1, "floor": 1}
+    }
 
 
 def test_a_conversation_is_known_by_its_arm_and_words() -> None:

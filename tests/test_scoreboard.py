@@ -94,6 +94,15 @@ def test_failures_stand_beside_pass_k() -> None:
     ]
 
 
+def test_what_judges_see_as_failure_stands_in_a_column_for_each() -> None:
+    found = scores()
+    found["arms"]["compiled"]["failure"] |= {"claude.task_success": rate(0.2, 0.1, 0.3, n=40, unscored=20)}
+    table = reliability_table(found)
+    assert row_of(table, "arm") == ["arm", "Failures", "Failures by claude", "pass^1", "pass^3"]
+    assert row_of(table, "compiled")[2] == "20 % [10–30] n=40, 20 unscored"
+    assert row_of(table, "floor")[2] == "not measured"
+
+
 def test_facts_stated_rightly_are_a_target_where_one_is_set() -> None:
     found = scores()
     found["arms"]["compiled"]["knowledge"] = {"stated": rate(0.95, 0.9, 0.98, n=88)}

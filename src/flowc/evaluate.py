@@ -20,7 +20,7 @@ from flowc.failures import failures
 from flowc.frontier import ARMS as FRONTIER_ARMS
 from flowc.frontier import Played
 from flowc.graph import Graph
-from flowc.judge_agreement import Sample
+from flowc.judge_agreement import Sample, failed
 from flowc.judges import JudgeParams
 from flowc.judging import DETERMINISTIC, Verdicts, mean_ratings, worth
 from flowc.prefix import growth
@@ -50,13 +50,21 @@ class EvaluateParams(Record):
     pairs: tuple[str, ...] = ()
     """Arms that they compare with the compiled model, in both orders."""
     families: dict[str, str] = Field(default_factory=dict)
-    """Arm to the family of its model, to see whether a judge favours its own."""
+    """Arm to the family of its model, to see whether a judge favours its own. Arms that are not here do not count."""
 
     @model_validator(mode="after")
     def _named_apart(self) -> Self:
         names = [HUMAN, DETERMINISTIC, *(j.name for j in self.judges)]
         if len(set(names)) < len(names):
             raise ValueError(f"two judges have the same name among {', '.join(names)}; give each its own")
+        return self
+
+    @model_validator(mode="after")
+    def _families_to_compare(self) -> Self:
+        # A judge's bonus for its own family is what it gives it above what it gives to the others.
+        if len(set(self.families.values())) == 1:
+            (family,) = set(self.families.values())
+            raise ValueError(f"families: every arm is of {family!r}; name those of other families too, or none")
         return self
 
 
@@ -90,6 +98,7 @@ def evaluate(
     examples: dict[str, Any] = {}
     scored: dict[str, dict[str, dict[str, float]]] = {}
     own = growth(transcripts.get(OWN_ARM, ()))
+    common = min((1 + max(t.repeat for t in played) for played in transcripts.values() if played), default=1)
     for arm, played in sorted(transcripts.items()):
         found = sorted((t.scenario, t.repeat) for t in played)
         repeats = 1 + max((repeat for _, repeat in found), default=0)
@@ -101,16 +110,18 @@ def evaluate(
         # A provider's tokenizer is another, so its arms are fitted alone.
         arms[arm]["tokens"] = _tokens(played, None if own is None or arm in FRONTIER_ARMS else own.per_piece)
         examples[arm] = _examples(by_id, played, judged) | {"failures": failures(played, judged)}
-        of = [j.scenario for j in judged]
-        scored[arm] = {c: by_scenario(of, [j.scores[c] for j in judged]) for c in CRITERIA}
+        scored[arm] = {c: by_scenario(played, [j.scores[c] for j in judged], common) for c in CRITERIA}
     people = match(ratings, graph.procedure, [t for played in transcripts.values() for t in played])
     for arm, played in transcripts.items():
         of = [t.scenario for t in played]
         given = {j.name: mean_ratings(verdicts.judged, j.name, played) for j in params.judges}
-        scored[arm] |= {f"{j}.{c}": by_scenario(of, values) for j, by in given.items() for c, values in by.items()}
+        scored[arm] |= {f"{j}.{c}": by_scenario(played, v, common) for j, by in given.items() for c, v in by.items()}
         given |= {HUMAN: means(people, played)} if people.by_rater else {}
         on = {"rubric": RUBRIC.version}
         arms[arm] |= {f"{j}.{c}": interval(v, params, seed, of) | on for j, by in given.items() for c, v in by.items()}
+        arms[arm]["failure"] |= {
+            f"{j}.task_success": interval(failed(by["task_success"]), params, seed, of) | on for j, by in given.items()
+        }
     by_provider = frontier or {}
     models = {arm: p.model_dump(exclude={"not_run"}) for arm, p in by_provider.items() if arm in transcripts}
     measured = measure(graph, Tracker(graph, seed), seed)

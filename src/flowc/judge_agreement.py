@@ -67,6 +67,11 @@ def passed(given: Given) -> dict[str, float]:
     return {item: float(rating > FAILED) for item, rating in given.items()}
 
 
+def failed(ratings: Sequence[float | None]) -> list[float | None]:
+    """Turn ratings of task success into 1 for failure and 0 for success; None stays."""
+    return [None if rating is None else float(rating <= FAILED) for rating in ratings]
+
+
 def stability(repeats: Sequence[Given], sample: Sample) -> dict[str, Any]:
     """Compare the repeats of one judge: alpha (ordinal) among them, and how often all were the same."""
     shared = sorted({i for r in repeats for i in r if sum(i in other for other in repeats) > 1})

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import mannwhitneyu, rankdata
 
-WILCOXON, MANN_WHITNEY = "Wilcoxon", "Mann-Whitney"
+WILCOXON, MANN_WHITNEY, NO_TEST = "Wilcoxon", "Mann-Whitney", "none"
 
 
 def wilcoxon(one: Sequence[float], other: Sequence[float]) -> float:

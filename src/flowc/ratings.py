@@ -67,11 +67,12 @@ def match(files: Iterable[RatingFile], procedure: str, transcripts: Iterable[Tra
     """Find the transcripts that were rated, by their content.
 
     Left aside and counted: ratings on another edition of the rubric, of conversations that are not there any more
-    (after a recompile), and outside the menu. Where a person rated a conversation twice, the later file counts.
+    (after a recompile), and outside the menu. Where a person rated a conversation or compared two of them twice, the
+    later file counts.
     """
     by_item = {item_id(t): t for t in transcripts}
     by_rater: dict[str, dict[str, dict[str, int]]] = {}
-    preferences: dict[str, Counter[str]] = {}
+    better: dict[tuple[str, frozenset[str]], tuple[str, str]] = {}  # who compared what, to the arms and the better one
     out: Counter[str] = Counter()
     for file in (f for f in files if f.procedure == procedure):
         for rating in file.ratings:
@@ -88,9 +89,12 @@ def match(files: Iterable[RatingFile], procedure: str, transcripts: Iterable[Tra
             if left is None or right is None:
                 out["unknown_conversation"] += 1
             else:
-                better = {"left": left.arm, "tie": "tie", "right": right.arm}[given.better]
-                preferences.setdefault(" or ".join(sorted((left.arm, right.arm))), Counter())[better] += 1
-    counted = {pair: dict(sorted(n.items())) for pair, n in sorted(preferences.items())}
+                chosen = {"left": left.arm, "tie": "tie", "right": right.arm}[given.better]
+                pair = " or ".join(sorted((left.arm, right.arm)))
+                better[file.rater, frozenset((given.left, given.right))] = (pair, chosen)
+    counted: dict[str, dict[str, int]] = {}
+    for (pair, chosen), n in sorted(Counter(better.values()).items()):
+        counted.setdefault(pair, {})[chosen] = n
     return Matched(by_rater, counted, {reason: n for reason, n in sorted(out.items()) if n})
 
 

@@ -40,7 +40,8 @@ from flowc.serving_report import cost_table, loads, machine_table, offered_rates
 from flowc.spend import ListPrice
 
 COMPARED = (
-    "Wilcoxon: paired, on the scenarios that both arms have a score for; Mann-Whitney where there is none. n: pairs. "
+    "Wilcoxon: paired, on the scenarios that both arms have a score for, each with as many repeats as every arm has. "
+    "Mann-Whitney: where they share none; none: where one arm has no score. n: pairs, or else the scores of both arms. "
     "Differences of rates are in percentage points, with 95 % bootstrap intervals. Holm: corrected over all rows of "
     "this table. Could have shown: the smallest difference that a sample of this size finds four times in five, "
     "corrected likewise. A dash: not defined, as Cohen's d is where nothing varies."
@@ -198,7 +199,8 @@ def _procedure(
         "Why conversations ended:",
         scoreboard.endings_table(scores),
         *_tracker(scores),
-        "Failures, and pass^k: all of k conversations on the same scenario succeed.",
+        "Failures (where a model or a person judges, a task success of 3 or less of 5), and pass^k: all of k "
+        "conversations on the same scenario succeed.",
         scoreboard.reliability_table(scores),
         "### Tests between arms",
         COMPARED,

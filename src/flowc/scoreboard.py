@@ -214,15 +214,21 @@ def _compared(c: Json) -> list[str]:
 
 
 def reliability_table(scores: Json) -> str:
-    """Lay out how often each arm fails, and how often all of k conversations on one scenario succeed (pass^k)."""
+    """Lay out how often each arm fails, and how often all of k conversations on one scenario succeed (pass^k).
+
+    The failures that judge models and people see, who rate, stand in a column for each of them.
+    """
     run = _run(scores)
+    judges = sorted({j for name in run for j in section(arm(scores, name), "failure") or {}} - {"task_success"})
     ks = sorted({int(k) for name in run for k in section(arm(scores, name), "pass_all") or {}})
     rows = []
     for name in run:
-        failure = rate((section(arm(scores, name), "failure") or {}).get("task_success"))
+        failure = section(arm(scores, name), "failure") or {}
+        failures = [rate(failure.get(judge)) for judge in ("task_success", *judges)]
         passed = section(arm(scores, name), "pass_all") or {}
-        rows.append([name, *(cell(r) for r in (failure, *(rate(passed.get(str(k))) for k in ks)))])
-    return table(["arm", "Failures", *(f"pass^{k}" for k in ks)], rows)
+        rows.append([name, *(cell(r) for r in (*failures, *(rate(passed.get(str(k))) for k in ks)))])
+    by = [text(f"Failures by {judge.removesuffix('.task_success')}") for judge in judges]
+    return table(["arm", "Failures", *by, *(f"pass^{k}" for k in ks)], rows)
 
 
 def conversation_tokens(scores: Json, name: str) -> float | None:
