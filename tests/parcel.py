@@ -133,6 +133,7 @@ def benchmark() -> dict[str, Any]:
         return {
             "concurrency": concurrency,
             "cache": cache,
+            "requests": 2 * concurrency,
             "requests_per_second": concurrency**0.6 / factor,
             "goodput_per_second": (1.5 if concurrency == 4 else 1.0) / factor,
             "output_tokens_per_second": 20 * concurrency**0.6 / factor,
@@ -147,6 +148,7 @@ def benchmark() -> dict[str, Any]:
         "offered": [
             {
                 "share": share,
+                "requests": 12,
                 "offered_per_second": came,
                 "requests_per_second": done,
                 "goodput_per_second": good,

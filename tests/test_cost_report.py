@@ -31,6 +31,38 @@ def test_the_highest_load_that_keeps_the_latency_gives_the_machines_capacity() -
     assert found.compiling == pytest.approx(0.1 * 3540 / 3600)
 
 
+def test_what_the_teacher_was_paid_is_part_of_compiling() -> None:
+    def compiled(dollars: float | None) -> Metrics:
+        return metrics(generation=generation() | {"teacher": {"dollars": {"m": dollars}}})
+
+    machine = own(metrics())
+    paid = own(compiled(4.5))
+    assert machine is not None and paid is not None
+    assert paid.compiling == pytest.approx(machine.compiling + 4.5)
+    said = "\n".join(cost_section(compiled(4.5), PRICES, ASSUMED, ""))
+    assert "Compiling costs USD 4.60: 0.098 of the machine's time, 4.50 for the teacher's answers." in said
+    # 77.60 a month in place of 73.10, and each conversation with the flowchart in plain-2's prompt is 0.0060.
+    assert row_of(said, "1,000")[3] == "77.60"
+    said = "\n".join(cost_section(compiled(None), PRICES, ASSUMED, ""))
+    assert "Compiling costs USD 0.098 of the machine's time, and what the teacher's answers cost is not known." in said
+    assert (
+        "Compiling costs USD 0.098 of the machine's time. The machine keeps"
+        in cost_section(metrics(), PRICES, ASSUMED, "")[0]
+    )
+
+
+def test_always_busy_and_a_full_machine_are_told_apart() -> None:
+    found, said = own(metrics()), "\n".join(cost_section(metrics(), PRICES, ASSUMED, ""))
+    assert found is not None
+    assert found.most_per_hour == pytest.approx(0.1 / 0.000192)
+    # 919 conversations an hour within the service levels, 521 by the tokens and the highest rates.
+    assert (
+        "Always busy means here 521 conversations an hour, at the highest rates; a full machine above takes 919,"
+        in said
+    )
+    assert row_of(said, "Conversations a month")[2] == "Full to"
+
+
 def test_without_a_load_that_keeps_the_latency_nothing_is_claimed() -> None:
     strict = metrics(benchmark=benchmark() | {"levels": {"ttft_ms": 10, "tpot_ms": 180}})
     assert own(strict) is None

@@ -19,7 +19,9 @@ JUDGING: dict[str, Any] = {
     },
     "with_deterministic": {"a|b": FIGURE},
     "with_people": {"a|b": OPEN},
-    "corrected_success": {"deterministic": {"compiled": FIGURE, "floor": OPEN}},
+    "corrected_success": {
+        "deterministic": {"compiled": {**FIGURE, "people": 3}, "floor": {**OPEN, "people": 0}},
+    },
     "stability": {"a|b": {"task_success": {**FIGURE, "repeats": 2}}},
     "self_preference": {"a|b": {"task_success": OPEN, "consistency": FIGURE}},
     "pairwise": [
@@ -28,6 +30,7 @@ JUDGING: dict[str, Any] = {
     ],
 }  # fmt: skip
 RATINGS = {"rubric": "1-abc", "raters": 2, "conversations": 5, "ratings": 25, "left_out": {"off_menu": 1}}
+RATINGS |= {"preferences": {"compiled or floor": {"compiled": 3, "tie": 1}}}
 
 
 def rows(page: list[str]) -> list[list[str]]:
@@ -44,20 +47,24 @@ def test_a_figure_has_interval_and_n() -> None:
 
 @pytest.mark.parametrize("scores", [{}, {"judging": "not run: none configured"}])
 def test_without_judges_and_people_it_says_that_none_was_asked(scores: dict[str, Any]) -> None:
-    assert judging(scores) == ["LLM judges (naturalness and the like): not run: none configured."]
+    assert judging(scores) == [
+        "LLM judges (naturalness and the like): not run: none configured.",
+        "No human ratings: `make review` writes a page for them.",
+    ]
 
 
 def test_every_part_is_laid_out() -> None:
     page = judging({"judging": JUDGING, "ratings": RATINGS})
     assert page[0] == (
-        "Human ratings on rubric 1&#45;abc: 25 ratings of 5 conversations by 2 people; left aside: 1 for off menu."
+        "Human ratings on rubric 1&#45;abc: 25 ratings of 5 conversations by 2 people; left aside: 1 for off menu. "
+        "Compared side by side, compiled or floor (n = 4): compiled 3, tie 1."
     )
     found = rows(page)
     assert ["a&#124;b", "m&#60;1&#62;", "40", "3 off menu", "2", "0.50 [0.25–0.75], n=8", "not defined, n=0"] in found
     assert ["task success", "a&#124;b, human ann", "0.50 [0.25–0.75], n=8"] in found
     assert ["a&#124;b", "task success", "0.50 [0.25–0.75], n=8", "2"] in found
     assert ["a&#124;b", "consistency", "0.50 [0.25–0.75], n=8"] in found
-    assert ["deterministic", "0.50 [0.25–0.75], n=8", "not defined, n=0"] in found
+    assert ["deterministic", "0.50 [0.25–0.75], n=8, 3 rated by people", "— (none rated by people)"] in found
     assert ["a&#124;b", "compiled or floor", "3 : 0", "0", "1", "0.75", "4, 1 unscored"] in found
 
 

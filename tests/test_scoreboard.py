@@ -5,6 +5,7 @@ from __future__ import annotations
 from flowc.metrics import Rate
 from flowc.scoreboard import (
     Targets,
+    against_others,
     cell,
     comparisons_table,
     headline,
@@ -118,6 +119,15 @@ def test_facts_stated_rightly_are_a_target_where_one_is_set() -> None:
     assert [row_of(table, name)[-2:] for name in "ac"] == [
         ["99.5 % [98.5–100]", "95 % [90–98] n=88"], ["99.5 % [98.5–100]", "not measured"]
     ]  # fmt: skip
+
+
+def test_who_is_ahead_follows_from_the_pairs_and_not_from_means_of_unlike_scenarios() -> None:
+    found = scores()
+    assert "The compiled model is ahead of in_context (a Holm" in against_others(found)
+    found["comparisons"][0]["difference"] = -0.2
+    assert "The compiled model is behind in_context (a Holm" in against_others(found)
+    found["comparisons"][0]["p_holm"] = 0.06
+    assert "The compiled model is not distinguishable from in_context" in against_others(found)
 
 
 def test_tokens_are_compared_by_the_request_for_conversations_end_early_where_an_arm_is_lost() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowc.serving_report import kept_up_with, levels_said, offered_rates, offered_table, serving_table
+from flowc.serving_report import cost_table, kept_up_with, levels_said, offered_rates, offered_table, serving_table
 from tests.parcel import benchmark, row_of
 
 
@@ -30,18 +30,34 @@ def test_the_levels_stand_with_the_highest_load_that_keeps_them() -> None:
     assert levels_said({}) == "Service levels: not measured."
 
 
+def test_it_is_said_on_how_few_requests_a_level_rests() -> None:
+    assert levels_said(benchmark()).endswith(
+        " Each load was measured on 2 to 32 requests, so that one slow one may decide."
+    )
+    assert row_of(serving_table(benchmark()), "cold, 4")[1] == "8"
+    assert row_of(offered_table(benchmark()), "25 %")[1] == "12"
+
+
+def test_a_conversation_stands_with_its_price_by_tokens_and_by_time() -> None:
+    found = benchmark()
+    found["cost"]["usd_per_conversation_by_time"] = 0.00033
+    table = cost_table(found)
+    assert row_of(table, "A conversation, by tokens at the highest rates")[1] == "0.00019"
+    assert row_of(table, "A conversation, by the time that a few at once took")[1] == "0.00033"
+
+
 def test_goodput_stands_beside_what_was_offered_and_its_price() -> None:
     table = offered_table(benchmark())
     # USD 0.1 an hour, 9.25 requests a conversation: 1.25 good ones a second are 486 conversations an hour.
-    assert row_of(table, "25 %")[1:] == ["1.30", "1.25", "1.25", "300 / 900 / 1,000", "50 / 60 / not measured", "0.21"]
-    assert row_of(table, "100 %")[1:4] == ["5.20", "4.60", "0.00"]
+    assert row_of(table, "25 %")[2:] == ["1.30", "1.25", "1.25", "300 / 900 / 1,000", "50 / 60 / not measured", "0.21"]
+    assert row_of(table, "100 %")[2:5] == ["5.20", "4.60", "0.00"]
     assert row_of(table, "100 %")[-1] == "—"
     assert offered_rates(benchmark()) == [(1.3, 1.25, 1.25), (5.2, 4.6, 0.0)]
     assert offered_table({}) == "Offered load: not run: no rates were measured"
 
 
 def test_every_row_of_the_sweep_has_its_goodput() -> None:
-    assert row_of(serving_table(benchmark()), "cold, 4")[2] == "1.50"
+    assert row_of(serving_table(benchmark()), "cold, 4")[3] == "1.50"
     bare = benchmark()
     del bare["rows"][0]["goodput_per_second"]
-    assert row_of(serving_table(bare), "warm, 1")[2] == "not measured"
+    assert row_of(serving_table(bare), "warm, 1")[3] == "not measured"

@@ -20,7 +20,7 @@ from flowc.cost import (
     per_thousand,
 )
 from flowc.markdown import table, text
-from flowc.metrics import ARMS, Json, Metrics, arm, number
+from flowc.metrics import ARMS, Json, Metrics, arm, number, section
 from flowc.plots import CostLine, Points
 from flowc.records import Record, UserError
 from flowc.scoreboard import NOT_MEASURED, NOT_RUN, percent
@@ -74,7 +74,14 @@ class Own(NamedTuple):
     tokens_per_second: float
     """Completion tokens then."""
     compiling: float
-    """Dollars for compiling once, None of the baselines among it."""
+    """Dollars for compiling once: the machine's time, without the baselines, and the teacher's answers."""
+    teacher: float | None
+    """Dollars for the teacher's answers, of `compiling`: 0 for one that asks nobody, None where no price is known."""
+
+    @property
+    def most_per_hour(self) -> float:
+        """Conversations an hour at the highest rates that were measured, however long callers wait."""
+        return self.machine.dollars_per_hour / self.busy
 
 
 def own(m: Metrics) -> Own | None:
@@ -88,6 +95,8 @@ def own(m: Metrics) -> Own | None:
     each, uncached, into, out, hour = (v for v in values if v is not None)
     speed = float(kept[-1]["output_tokens_per_second"])
     seconds = sum(s for stage, s in m.timings.items() if s is not None and not stage.startswith(_COMPARED))
+    asked = section(m.generation, "teacher", "dollars") or {}
+    teacher = None if None in asked.values() else float(sum(asked.values()))
     return Own(
         each,
         uncached,
@@ -95,7 +104,8 @@ def own(m: Metrics) -> Own | None:
         Machine(hour, 3600 * speed / completion),
         int(kept[-1]["concurrency"]),
         speed,
-        seconds / 3600 * hour,
+        seconds / 3600 * hour + (teacher or 0.0),
+        teacher,
     )
 
 
@@ -177,13 +187,17 @@ def cost_section(m: Metrics, prices: Mapping[str, ListPrice], assumed: CostAssum
     monthly = HOURS_PER_MONTH * mine.machine.dollars_per_hour
     out = [
         f"On a machine that is always busy a conversation costs USD {usd(mine.busy)} (USD {usd(mine.uncached)} without "
-        f"the prefix cache), and compiling costs USD {usd(mine.compiling)} of the machine's time. The machine keeps "
-        f"the service levels with up to {mine.concurrency} requests at once of the loads measured: "
-        f"{mine.tokens_per_second:,.0f} tokens a second, {mine.machine.conversations_per_hour:,.0f} conversations an "
-        f"hour. Rented all month it costs USD {usd(monthly)}, busy or idle, so what counts is the volume:",
+        "the prefix cache): by its tokens and the highest rates that were measured, of prefill and of decoding each "
+        f"for itself, {mine.most_per_hour:,.0f} conversations an hour. Compiling costs {_compiling(mine)}. The "
+        f"machine keeps the service levels with up to {mine.concurrency} requests at once of the loads measured, with "
+        f"a cold cache: {mine.tokens_per_second:,.0f} tokens a second, "
+        f"{mine.machine.conversations_per_hour:,.0f} conversations an hour. Rented all month it costs USD "
+        f"{usd(monthly)}, busy or idle, so what counts is the volume:",
         picture,
         _volumes(mine, others, assumed, compiling),
-        "The busier the machine, the cheaper a conversation:",
+        f"The busier the machine, the cheaper a conversation. Always busy means here {mine.most_per_hour:,.0f} "
+        f"conversations an hour, at the highest rates; a full machine above takes "
+        f"{mine.machine.conversations_per_hour:,.0f}, within the service levels and with a cold cache:",
         _utilisations(mine, assumed),
     ]
     if not others:
@@ -196,9 +210,20 @@ def cost_section(m: Metrics, prices: Mapping[str, ListPrice], assumed: CostAssum
         _others(mine, others, compiling),
         f"List prices as of: {dates}. Tokens are those of the small model's tokenizer. Providers cache only prompts "
         "above some length, which is not counted here and flatters them. Break-even: conversations until the compile "
-        "has paid on a machine that others keep busy, and conversations a month from which machines rented for this "
-        "alone cost no more; never: not at any volume.",
+        "has paid on a machine that others keep busy, and the fewest conversations a month at which machines rented "
+        "for this alone cost no more (just above a full machine's the next one, nearly idle, may cost more again); "
+        "never: not at any volume.",
     ]
+
+
+def _compiling(mine: Own) -> str:
+    """Say what compiling once costs, and for what."""
+    if mine.teacher is None:
+        return f"USD {usd(mine.compiling)} of the machine's time, and what the teacher's answers cost is not known"
+    if not mine.teacher:
+        return f"USD {usd(mine.compiling)} of the machine's time"
+    time, answers = usd(mine.compiling - mine.teacher), usd(mine.teacher)
+    return f"USD {usd(mine.compiling)}: {time} of the machine's time, {answers} for the teacher's answers"
 
 
 def lead(m: Metrics, prices: Mapping[str, ListPrice], assumed: CostAssumptions) -> str:
@@ -222,7 +247,7 @@ def _priced(m: Metrics, prices: Mapping[str, ListPrice], assumed: CostAssumption
     mine = own(m)
     if mine is None:
         return f"What a conversation costs was {NOT_MEASURED}."
-    said = f"1,000 conversations cost USD {usd(1000 * mine.busy)} on a machine that is always busy"
+    said = f"1,000 conversations cost USD {usd(1000 * mine.busy)} on a machine that is always busy at its highest rates"
     volume = assumed.volumes[len(assumed.volumes) // 2]
     each = per_thousand(volume, mine.machine, mine.compiling * assumed.compiles_per_month)
     said += f", and USD {usd(each)} when {volume:,} a month come to machines rented for them alone, compiling included"
@@ -266,7 +291,7 @@ def _volumes(mine: Own, others: list[Alternative], assumed: CostAssumptions, com
             [f"{volume:,}", str(count), percent(busy), usd(per_thousand(volume, mine.machine, compiling)), *cells]
         )
     ways = [text(f"{model}, {a.way}") for model, a in cheapest.items()]
-    head = ["Conversations a month", "Machines", "Busy", "USD per 1,000: compiled", *ways]
+    head = ["Conversations a month", "Machines", "Full to", "USD per 1,000: compiled", *ways]
     return table(head, rows)
 
 

@@ -10,13 +10,14 @@ from flowc.metrics import Json, section
 
 UNKNOWN = "not defined"
 NO_JUDGES = "LLM judges (naturalness and the like): not run: none configured."
+NO_PEOPLE = "No human ratings: `make review` writes a page for them."
 
 
 def judging(scores: Json) -> list[str]:
     """Write what is known of the judges, or that none was asked."""
     found = section(scores, "judging")
     if found is None:
-        return [NO_JUDGES]
+        return [NO_JUDGES, NO_PEOPLE]
     return [_people(scores), *_judges(found), *_agreement(found), *_corrected(found), *_pairs(found)]
 
 
@@ -35,12 +36,16 @@ def figure(values: Any, counted: str = "n") -> str:
 def _people(scores: Json) -> str:
     rated = section(scores, "ratings")
     if rated is None:
-        return "No human ratings: `make review` writes a page for them."
+        return NO_PEOPLE
     left = ", ".join(f"{n} for {reason.replace('_', ' ')}" for reason, n in rated["left_out"].items())
-    return (
+    said = (
         f"Human ratings on rubric {text(str(rated['rubric']))}: {rated['ratings']} ratings of "
         f"{rated['conversations']} conversations by {rated['raters']} people{f'; left aside: {left}' if left else ''}."
     )
+    for pair, times in rated["preferences"].items():
+        found = ", ".join(f"{text(name)} {n}" for name, n in times.items())
+        said += f" Compared side by side, {text(pair)} (n = {sum(times.values())}): {found}."
+    return said
 
 
 def _judges(found: Json) -> list[str]:
@@ -96,7 +101,11 @@ def _corrected(found: Json) -> list[str]:
     if not by_judge:
         return []
     arms = sorted({arm for by_arm in by_judge.values() for arm in by_arm})
-    rows = [[text(judge), *(figure(by_arm.get(arm)) for arm in arms)] for judge, by_arm in by_judge.items()]
+
+    def cell(found: Json) -> str:
+        return f"{figure(found)}, {found['people']} rated by people" if found["people"] else "— (none rated by people)"
+
+    rows = [[text(judge), *(cell(by_arm[arm]) for arm in arms)] for judge, by_arm in by_judge.items()]
     return ["Success rates corrected by people's ratings:", table(["judge", *arms], rows)]
 
 

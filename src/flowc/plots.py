@@ -62,6 +62,7 @@ class Load(NamedTuple):
 
     concurrency: int
     cache: str
+    requests: float | None
     tokens_per_second: float | None
     goodput: float | None
     ttft: Mapping[str, float | None]

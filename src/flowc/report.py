@@ -39,13 +39,6 @@ from flowc.scoreboard import NOT_MEASURED, NOT_RUN, Targets, conversation_tokens
 from flowc.serving_report import cost_table, loads, machine_table, offered_rates, serving_section
 from flowc.spend import ListPrice
 
-COMPARED = (
-    "Wilcoxon: paired, on the scenarios that both arms have a score for, each with as many repeats as every arm has. "
-    "Mann-Whitney: where they share none; none: where one arm has no score. n: pairs, or else the scores of both arms. "
-    "Differences of rates are in percentage points, with 95 % bootstrap intervals. Holm: corrected over all rows of "
-    "this table. Could have shown: the smallest difference that a sample of this size finds four times in five, "
-    "corrected likewise. A dash: not defined, as Cohen's d is where nothing varies."
-)
 OPEN, CLOSE = "<!-- headline -->", "<!-- /headline -->"
 
 
@@ -94,9 +87,11 @@ def report(
     parts += [f"{OPEN}\n\n{answer}\n\n{CLOSE}"]
     parts.append(
         "Means with 95 % intervals in brackets, here and above; `n=` where it differs from the arm's n (a "
-        "criterion may not apply to every conversation). Recovery: after a deviation the conversation "
+        "criterion may not apply to every conversation). Consistency: nothing is asked again whose answer is known, so "
+        "an arm that asks nothing that can be understood has full marks. Recovery: after a deviation the conversation "
         "comes back to the path."
     )
+    parts.append(scoreboard.models([str(m.training.get("base", NOT_MEASURED)) for m in metrics]))
     parts.append(_sizes([graphs[m.procedure] for m in metrics]))
     for m, title in zip(metrics, titles, strict=True):
         graph, its = graphs[m.procedure], each[m.procedure]
@@ -203,9 +198,13 @@ def _procedure(
         "conversations on the same scenario succeed.",
         scoreboard.reliability_table(scores),
         "### Tests between arms",
-        COMPARED,
+        scoreboard.COMPARED,
         scoreboard.comparisons_table(scores),
-        *([scoreboard.arms_table(scores, judged, judged=True)] if judged else []),
+        *(
+            ["Ratings of judge models and people, from 1 to 5:", scoreboard.arms_table(scores, judged, judged=True)]
+            if judged
+            else []
+        ),
         *judging(scores),
         "### Tokens of a conversation",
         picture("tokens", "Tokens per conversation by arm") if _any_tokens(scores) else f"{NOT_RUN}: no token counts",

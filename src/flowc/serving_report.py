@@ -15,7 +15,8 @@ _COSTS = {
     "usd_per_hour": "The machine, an hour",
     "usd_per_million_input": "A million prompt tokens",
     "usd_per_million_output": "A million completion tokens",
-    "usd_per_conversation": "A conversation",
+    "usd_per_conversation": "A conversation, by tokens at the highest rates",
+    "usd_per_conversation_by_time": "A conversation, by the time that a few at once took",
 }
 
 
@@ -38,6 +39,7 @@ def loads(benchmark: Json) -> list[Load]:
         Load(
             int(row["concurrency"]),
             str(row["cache"]),
+            number(row, "requests"),
             number(row, "output_tokens_per_second"),
             number(row, "goodput_per_second"),
             *({p: number(row, f"{kind}_ms", p) for p in _PERCENTILES} for kind in ("ttft", "tpot", "itl")),
@@ -72,10 +74,16 @@ def levels_said(benchmark: Json) -> str:
         kept, broken = kept_up_with(benchmark, cache)
         most = f"up to {kept[-1]['concurrency']} requests at once" if kept else "no load measured"
         said.append(f"{most} with a {cache} prefix cache" + (f" (not {broken['concurrency']})" if broken else ""))
+    n = [row.requests for row in loads(benchmark) if row.requests is not None]
+    few = (
+        f" Each load was measured on {min(n):.0f} to {max(n):.0f} requests, so that one slow one may decide."
+        if n
+        else ""
+    )
     return (
         f"Service levels: {first / 1000:g} s to the first token and {later:g} ms a further one. 95 of 100 requests "
         f"keep each with {', '.join(said)}. Goodput: requests a second that keep both. A cold cache holds nothing, a "
-        "warm one the whole prompt; a conversation under way finds nearly all of its prompt."
+        f"warm one the whole prompt; a conversation under way finds nearly all of its prompt.{few}"
     )
 
 
@@ -101,11 +109,12 @@ def offered_table(benchmark: Json) -> str:
         dollars = 1000 * hour * each / (3600 * good) if hour and each and good else None
         body.append([
             percent(row["share"]),
+            _shown(number(row, "requests")),
             *(NOT_MEASURED if x is None else f"{x:.2f}" for x in (offered, done, good)),
             *(_percentiles(section(row, f"{kind}_ms") or {}) for kind in ("ttft", "tpot")),
             "—" if dollars is None else _usd(dollars),
         ])  # fmt: skip
-    head = ["Load", "Offered/s", "Done/s", "Goodput/s", "TTFT ms p50/p95/p99", "TPOT ms p50/p95/p99"]
+    head = ["Load", "Requests", "Offered/s", "Done/s", "Goodput/s", "TTFT ms p50/p95/p99", "TPOT ms p50/p95/p99"]
     return table([*head, "USD per 1,000 conversations"], body)
 
 
@@ -118,6 +127,7 @@ def serving_table(benchmark: Json) -> str:
     body = [
         [
             f"{row.cache}, {row.concurrency}",
+            _shown(row.requests),
             _shown(row.tokens_per_second),
             NOT_MEASURED if row.goodput is None else f"{row.goodput:.2f}",
             *(_percentiles(kind) for kind in (row.ttft, row.tpot, row.itl)),
@@ -126,6 +136,7 @@ def serving_table(benchmark: Json) -> str:
     ]
     head = [
         "Prefix cache, concurrency",
+        "Requests",
         "Output tokens/s",
         "Goodput, requests/s",
         *(f"{k} ms p50/p95/p99" for k in ("TTFT", "TPOT", "ITL")),
