@@ -6,12 +6,13 @@ from itertools import pairwise
 
 import pytest
 
-from flowc.built_in_phrases import ANSWERS, kind_of
+from flowc.built_in_phrases import ANSWERS, kind_of, kinds_of
 from flowc.chart import Arrow, Box, Chart, Escape
 from flowc.chart_flow import said
 from flowc.chart_words import answer, identifier, identifiers, speech, terminal_of
 from flowc.from_chart import draft_of, graph_of
 from flowc.graph import Graph, breadth_first
+from flowc.lint import lint, told_of
 from flowc.parse import Drawn
 from flowc.read_mermaid import read_mermaid
 from flowc.records import UserError
@@ -159,6 +160,19 @@ def test_slots_with_one_pool_of_few_values_can_all_be_told() -> None:
         ("What is your name?", "What is your name?", "open"),
         ("Is it raining?", "Is it raining?", "yes_no"),
         ("your order {id} has shipped", "Your order (id) has shipped.", "statement"),
+        ("Order placed", "Order placed.", "statement"),
+        ("Refund not approved", "Refund not approved.", "statement"),
+        ("Transfer failed", "Transfer failed.", "statement"),
+        ("Send a limited offer", "I will now send a limited offer.", "statement"),
+        ("Hand over to a human agent", "I will now hand you over to a human agent.", "statement"),
+        ("Say goodbye to the customer", "Thank you and goodbye.", "statement"),
+        ("Say that it is a pity", "It is a pity.", "statement"),
+        ("Greet the customer and ask for the order number", "Hello and welcome, what is the order number?", "open"),
+        ("Thank the customer and say goodbye", "Thank you, thank you and goodbye.", "statement"),
+        ("Ask for another date", "What is another date?", "open"),
+        ("Offer declined", "Offer declined.", "statement"),
+        ("Thank you and goodbye", "Thank you and goodbye.", "statement"),
+        ("Ask whether the offer suits the customer", "Can you tell me whether the offer suits you?", "yes_no"),
     ],
 )
 def test_instructions_become_what_the_customer_hears(label: str, text: str, manner: str) -> None:
@@ -180,6 +194,8 @@ def test_a_statement_in_a_question_box_is_asked() -> None:
         ("doesn’t work", "doesn’t work", "fails"), ("don't know", "don't know", "unsure"), ("else", "else", "other"),
         (">= 30 days", "at least 30 days", None), ("Right side", "Right side", None),
         ("Fixed price", "Fixed price", None),
+        ("accepts", "I accept", "agree"), ("Declines the offer", "I decline the offer", "refuse"),
+        ("wants their money", "I want my money", None),
         ("User has their receipt", "I have my receipt", None), ("Other account", "Other account", None),
     ],
 )  # fmt: skip
@@ -273,7 +289,96 @@ def test_a_default_arrow_needs_no_label() -> None:
     default = chart.arrows[1].model_copy(update={"default": True})
     graph = graph_of(chart.model_copy(update={"arrows": (chart.arrows[0], default)}), "x.mmd")
     assert graph.nodes["colour"].edges[1].when == "otherwise"
-    assert graph.nodes["colour"].edges[1].says[1:] == ANSWERS["other"]
+    assert graph.nodes["colour"].edges[1].says == ANSWERS["other"]
+
+
+def test_of_two_arrows_one_tells_what_the_other_means() -> None:
+    for labels, kinds in (
+        (["verified", "not verified"], ["yes", "no"]),
+        (["customer has no insurance", "Customer has insurance"], ["no", "yes"]),
+        (["order found", "order not found"], ["yes", "no"]),
+        (["yes", "otherwise"], ["yes", "no"]),
+        (["No", "else"], ["no", "yes"]),
+        (["y", "n"], ["yes", "no"]),
+        (["x", "y"], [None, None]),
+        (["red", "not blue"], [None, "no"]),
+        (["red", "otherwise"], [None, "other"]),
+        (["verified", "not verified", "unknown"], [None, "no", "unsure"]),
+    ):
+        assert kinds_of(labels) == kinds
+    graph = mermaid("A[Verify the customer] -->|verified| B[Good]\nA -->|not verified| C[Bad]")
+    assert [e.says[:2] for e in graph.nodes["verify_the_customer"].edges] == [
+        ("Verified.", "Yes."),
+        ("Not verified.", "No."),
+    ]
+
+
+def test_a_question_without_words_is_asked_by_the_boxes_before_it() -> None:
+    text = """A[Ask for the amount] --> Q{" "}
+  Q -->|over 100| T[[Ask the bank]] --> R{" "}
+  Q -->|less| B[Pay]
+  R -->|granted| B
+  R -->|refused| A
+"""
+    assert ways(mermaid(text)) | {"colleague_takes_over": [], "cancelled": []} == {
+        "ask_for_the_amount": [("over_100", "ask_the_bank"), ("less", "pay")],
+        "ask_the_bank": [("granted", "pay"), ("refused", "ask_for_the_amount")],
+        "pay": [],
+        "colleague_takes_over": [],
+        "cancelled": [],
+    }
+    for before in ('S([Start]) --> Q{" "}', 'A{Well?} -->|a| Q{" "}'):
+        with pytest.raises(UserError, match="box 'Q' has no words, so nobody can answer"):
+            mermaid(f"{before}\nQ -->|b| C[x]\nQ -->|c| D[y]")
+
+
+def test_ends_of_the_same_words_are_one_ending() -> None:
+    text = "A{Well?} -->|a| B[End]\nA -->|b| C([end])\nA -->|c| D[Cancel]\nA -->|d| E[Sold] --> F(((End)))"
+    graph = mermaid(text)
+    assert [e.to for n in ("well", "sold") for e in graph.nodes[n].edges] == ["end", "end", "cancel", "sold", "end"]
+    assert [f.code for f in lint(graph, Drawn(assumed=())) if f.code == "shared-phrase"] == []
+
+
+def test_where_an_arrow_leads_to_each_box_the_first_one_written_is_the_start_and_lint_says_so() -> None:
+    text = "flowchart TD\nA[Ask for the day] --> B{Free?}\nB -->|no| A\nB -->|yes| C[Booked]"
+    draft = draft_of(read_mermaid(text, "x.mmd", "x"), "x.mmd")
+    assert (draft.graph.start, draft.drawn) == ("ask_for_the_day", Drawn(assumed=(), start_guessed=True))
+    told = [w for w in told_of(draft, "x.mmd").warnings if "leads to each box" in w]
+    assert told == [
+        "x.mmd:2: warning: an arrow leads to each box, so the conversation starts with the first that is written, "
+        "'ask_for_the_day'; draw a start box with an arrow to the first step"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("box", "start"),
+    [
+        ("([Customer calls])", "ask_for_the_day"),
+        ("((Claim received))", "ask_for_the_day"),
+        ("([Incoming chat])", "ask_for_the_day"),
+        ("([New customer?])", "new_customer"),
+        ("([Good morning])", "good_morning"),
+        ("[Customer calls]", "customer_calls"),
+    ],
+)
+def test_what_happened_before_the_conversation_is_not_said_in_it(box: str, start: str) -> None:
+    assert mermaid(f"A{box} --> B[Ask for the day] --> C[Bye]").start == start
+
+
+def test_an_end_asks_for_nothing() -> None:
+    graph = mermaid('A{Well?} -->|a| B[Confirm the booking]\nA -->|b| C["Anything else?"]')
+    assert [graph.nodes[n].say[0] for n in ("confirm_the_booking", "anything_else")] == [
+        "I will now confirm the booking.",
+        "Anything else?",
+    ]
+
+
+def test_a_title_with_a_full_stop_does_not_end_the_prompt_twice() -> None:
+    graph = graph_of(claims().model_copy(update={"title": "Report a claim."}), "x.mmd")
+    assert (graph.title, graph.system) == (
+        "Report a claim",
+        "You are a helpful assistant for this matter: report a claim.",
+    )
 
 
 def test_a_choice_without_words_has_those_of_the_box_where_it_leads_and_no_built_in_answers() -> None:
@@ -331,7 +436,11 @@ def test_names_are_unique_identifiers() -> None:
 
 
 MISTAKES = {
-    "no start": ("A[x] --> B[y]\nB --> A", "2: no box is the start, for an arrow leads to each; draw a start box"),
+    "no start": (
+        "A[x] -->|a| B[y]\nC[z] -->|b| A\nC -->|c| C2[u] --> C",
+        "2: no box is the start, for an arrow leads to each, and from the first one not all can be reached; draw a",
+    ),
+    "no end": ("A[x] --> B[y]\nB --> A", "2: no end can be reached from box 'A'; give its loop a way out"),
     "two starts": (
         "A[x] --> C[z]\nB[y] --> C",
         "3: 2 boxes may be the start: 'A' (line 2), 'B' (line 3); leave one, and lead an arrow to each of the others",

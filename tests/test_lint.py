@@ -206,6 +206,13 @@ def test_an_interrupt_that_says_no_is_a_branch() -> None:
     assert found(text) == []
 
 
+@pytest.mark.parametrize(("phrases", "codes"), [("No idea.|No more luck.", []), ("No, thank you.", ["missing-branch"])])
+def test_no_idea_is_no_plain_no(phrases: str, codes: list[str]) -> None:
+    yes = ('"Yes.", "Yes, please.", "Gladly.", "Take it."', '"Gladly."')
+    no = ('"No.", "No, thanks.", "Not for us.", "Leave it."', ", ".join(f'"{p}"' for p in phrases.split("|")))
+    assert [f[0] for f in found(edited(yes, no))] == codes
+
+
 def test_what_depends_on_the_language_is_found_in_the_language_of_the_procedure() -> None:
     german = ("title: Table reservation\n", "title: Tischreservierung\nlanguage: de\n")
     yes = ('says: ["Yes.", "Yes, please.", "Gladly.", "Take it."]', 'says: ["Ja.", "Ja, bitte.", "Gern.", "Gut."]')

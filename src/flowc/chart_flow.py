@@ -1,6 +1,7 @@
 """A Chart as a conversation can follow it: one start, a word on every choice, a way out of every loop.
 
-Boxes without words are passed over, and a question about a tool's result becomes the tool's outcomes.
+Boxes without words are passed over, a question without words is asked by the box before it, and a question about a
+tool's result becomes the tool's outcomes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, NoReturn
 
 from flowc.chart import Arrow, Box, Chart
-from flowc.chart_words import is_only_end, is_start
+from flowc.chart_words import is_only_end, is_start, is_trigger, terminal_of
 from flowc.records import UserError
 
 _MOST_ARROWS = 30
@@ -30,6 +31,8 @@ class Flow(NamedTuple):
     ways: dict[str, tuple[Arrow, ...]]
     escapes: dict[int, str]
     """Index of an escape to the box where it leads."""
+    guessed: bool
+    """Whether an arrow leads to each box, so that the first one written is taken for the start."""
 
 
 def failing(file: str) -> Fail:
@@ -53,13 +56,15 @@ def flow_of(chart: Chart, fail: Fail) -> Flow:
     """
     _check_size(chart, fail)
     _check_ends(chart, fail)
-    start = _start(chart, fail)
+    start, guessed = _start(chart, fail)
     out: dict[str, list[Arrow]] = {name: [] for name in chart.boxes}
     for arrow in chart.arrows:
         label = arrow.label or (OTHERWISE if arrow.default else "")
         out[arrow.source].append(arrow.model_copy(update={"label": label}))
     _check_reach(chart, start, out, fail)
-    silent = {n for n, box in chart.boxes.items() if _is_silent(n, box, out[n], start)}
+    asked = _ask_before(chart, start, out)
+    silent = {n for n, box in chart.boxes.items() if n not in asked and _is_silent(n, box, out[n], start)}
+    ends = _plain_ends(chart, out)
 
     def onward(name: str) -> str:
         passed: set[str] = set()
@@ -68,17 +73,17 @@ def flow_of(chart: Chart, fail: Fail) -> Flow:
                 fail(chart.boxes[name].line, f"box {name!r} is in a loop of boxes without words; give it a way out")
             passed.add(name)
             name = out[name][0].target
-        return name
+        return ends.get(name, name)
 
     results = {onward(arrows[0].target) for n, arrows in out.items()
                if chart.boxes[n].kind == "tool" and len(arrows) == 1 and not arrows[0].label}  # fmt: skip
     for name, box in chart.boxes.items():
-        if name not in silent:
+        if name not in silent | asked:
             if box.kind != "tool" and name not in results:
                 out[name] = _worded(out[name], chart.boxes)
             _check_arrows(name, box, out[name], name == start, fail)
     ways = {n: tuple(a.model_copy(update={"target": onward(a.target)}) for a in arrows)
-            for n, arrows in out.items() if n not in silent}  # fmt: skip
+            for n, arrows in out.items() if n not in silent | asked}  # fmt: skip
     merged = {n: _merged(n, chart.boxes, ways) for n in ways}
     first = onward(start)
     if not ways[first]:
@@ -86,7 +91,7 @@ def flow_of(chart: Chart, fail: Fail) -> Flow:
     escapes = {i: onward(escape.target) for i, escape in enumerate(chart.escapes)}
     used = reach([first, *escapes.values()], {n: [a.target for a in arrows] for n, arrows in merged.items()})
     boxes = {n: b for n, b in chart.boxes.items() if n in used}
-    flow = Flow(first, boxes, {n: merged[n] for n in boxes}, escapes)
+    flow = Flow(first, boxes, {n: merged[n] for n in boxes}, escapes, guessed)
     _check_way_out(flow, fail)
     return flow
 
@@ -117,22 +122,33 @@ def _check_ends(chart: Chart, fail: Fail) -> None:
             fail(escape.line, "this way out has no words; write when the customer takes it")
 
 
-def _start(chart: Chart, fail: Fail) -> str:
+def _start(chart: Chart, fail: Fail) -> tuple[str, bool]:
+    """Find the first box, and say whether it is a guess.
+
+    Charts whose last question leads back to the first box are common, and drawn from there on: the first box written is
+    taken where all others can be reached from it.
+    """
     if chart.start is not None:
         if chart.start not in chart.boxes:
             fail(1, f"the start is box {chart.start!r}, which does not exist; draw it or correct the id")
-        return chart.start
+        return chart.start, False
     led_to = {a.target for a in chart.arrows if a.source != a.target} | {e.target for e in chart.escapes}
     drawn = [n for n, box in chart.boxes.items() if box.kind == "start"]
     found = drawn or [n for n in chart.boxes if n not in led_to]
-    first = next(iter(chart.boxes.values())).line
+    first, box = next(iter(chart.boxes.items()))
     if not found:
-        fail(first, "no box is the start, for an arrow leads to each; draw a start box with an arrow to the first step")
+        following: dict[str, list[str]] = {n: [] for n in chart.boxes}
+        for arrow in chart.arrows:
+            following[arrow.source].append(arrow.target)
+        if len(reach([first], following)) == len(chart.boxes):
+            return first, True
+        fail(box.line, "no box is the start, for an arrow leads to each, and from the first one not all can be "
+             "reached; draw a start box with an arrow to the first step")  # fmt: skip
     if len(found) > 1:
         where = ", ".join(f"{n!r} (line {chart.boxes[n].line})" for n in found[:10])
         fail(chart.boxes[found[1]].line, f"{len(found)} boxes may be the start: {where}; leave one, and lead an "
              "arrow to each of the others or remove it")  # fmt: skip
-    return found[0]
+    return found[0], False
 
 
 def _check_reach(chart: Chart, start: str, out: Mapping[str, Sequence[Arrow]], fail: Fail) -> None:
@@ -142,8 +158,51 @@ def _check_reach(chart: Chart, start: str, out: Mapping[str, Sequence[Arrow]], f
             fail(box.line, f"box {name!r} is unreachable from the start, {start!r}; lead an arrow to it or remove it")
 
 
+def _ask_before(chart: Chart, start: str, out: dict[str, list[Arrow]]) -> set[str]:
+    """Give the arrows of a question without words to the steps and tools right before it, and name such questions.
+
+    BPMN's gateways often have no name, event-based ones never have: what stands on their arrows answers what was said
+    before. Not so where the way to the question has words of its own, or where nothing stands before it.
+    """
+    into: dict[str, list[Arrow]] = {n: [] for n in chart.boxes}
+    for arrows in out.values():
+        for arrow in arrows:
+            into[arrow.target].append(arrow)
+    escaped = {e.target for e in chart.escapes}
+
+    def speaks(arrow: Arrow) -> bool:
+        box = chart.boxes[arrow.source]
+        silent = not re.search(r"\w", box.label) or (arrow.source == start and _only_starts(box))
+        says = box.kind == "tool" or not silent
+        return says and box.kind != "question" and len(out[arrow.source]) == 1 and not arrow.label
+
+    found = set()
+    for name, box in chart.boxes.items():
+        wordless = box.kind == "question" and not re.search(r"\w", box.label) and len(out[name]) > 1
+        if wordless and into[name] and name not in escaped and name != start and all(map(speaks, into[name])):
+            found.add(name)
+            for arrow in into[name]:
+                out[arrow.source] = [a.model_copy(update={"source": arrow.source}) for a in out[name]]
+    return found
+
+
+def _plain_ends(chart: Chart, out: Mapping[str, Sequence[Arrow]]) -> dict[str, str]:
+    """Take ends that only say that the chart ends, with the same words and in the same way, for one."""
+    first: dict[tuple[str, str], str] = {}
+    ends = {}
+    for name, box in chart.boxes.items():
+        if not out[name] and is_only_end(box.label) and box.kind in ("step", "end"):
+            ends[name] = first.setdefault((said(box.label), box.terminal or terminal_of(box.label)), name)
+    return ends
+
+
+def _only_starts(box: Box) -> bool:
+    """Whether the words of a chart's first box are no speech."""
+    return is_start(box.label) or (box.kind == "start" and is_trigger(box.label))
+
+
 def _is_silent(name: str, box: Box, arrows: Sequence[Arrow], start: str) -> bool:
-    wordless = not re.search(r"\w", box.label) or (name == start and is_start(box.label))
+    wordless = not re.search(r"\w", box.label) or (name == start and _only_starts(box))
     return wordless and box.kind not in ("tool", "end") and len(arrows) == 1 and not arrows[0].label
 
 
@@ -173,7 +232,7 @@ def _check_arrows(name: str, box: Box, arrows: Sequence[Arrow], first: bool, fai
             fail(box.line, f"no arrow leaves the {box.kind} {name!r}; draw one for each "
                  f"{'answer' if box.kind == 'question' else 'result'}")  # fmt: skip
         return
-    if first and is_start(box.label):
+    if first and _only_starts(box):
         remedy = "remove the label" if len(arrows) == 1 else "put a box behind it that asks which way to go"
         fail(arrows[-1].line, f"the start {name!r} asks nothing, but its arrows want an answer; {remedy}")
     if not re.search(r"\w", box.label) and box.kind != "tool":

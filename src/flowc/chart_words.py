@@ -34,6 +34,12 @@ _START = re.compile(
     r"(?: (?:of )?(?:the )?(?:call|chat|conversation|dialog|dialogue|process|flow|procedure|workflow))?\W*",
     re.IGNORECASE,
 )
+_TRIGGER = re.compile(
+    rf"{_WHO} (?:calls?|contacts?|opens?|starts?|begins?|wants?|needs?|sends?|writes?|reports?|requests?|submits?"
+    r"|visits?|logs in|dials?|complains?|initiates?|enters?|arrives?|rings?)\b.*|(?:incoming|inbound|new) \S+(?: \S+)?"
+    r"|(?:\S+ ){1,3}(?:is |was |has been )?(?:received|arrives?|arrived|comes in|came in)\W*",
+    re.IGNORECASE,
+)
 _ONLY_END = re.compile(
     r"(?:the )?(?:end|stop|finish|finished|done|exit|close|closed|complete|completed|goodbye|bye|success|failure|"
     r"terminate|cancel|cancelled|canceled|abandoned|escalate|escalated|abort|aborted)"
@@ -41,15 +47,23 @@ _ONLY_END = re.compile(
     re.IGNORECASE,
 )
 _DOES = (
-    "accept|add|allow|apply|approve|arrange|assign|authorize|authorise|block|book|calculate|call|cancel|change|check|"
-    "close|complete|connect|contact|continue|create|deliver|deny|dispatch|email|escalate|evaluate|file|find|finish|"
-    "flag|forward|generate|give|hand|initiate|issue|log|look|mark|notify|open|order|pay|perform|prepare|process|"
-    "refund|register|reject|replace|reset|reserve|return|review|route|run|save|schedule|search|send|set|ship|show|"
-    "start|submit|transfer|trigger|unlock|update|upgrade|validate|waive|write"
+    "accept|activate|add|allow|answer|apply|approve|arrange|assign|authorize|authorise|block|book|calculate|call|"
+    "cancel|change|check|close|complete|connect|contact|continue|create|deactivate|delete|deliver|deny|dispatch|email|"
+    "escalate|evaluate|file|find|finish|flag|forward|generate|give|hand|initiate|issue|lock|log|look|mark|notify|open|"
+    "order|pay|perform|prepare|process|refund|register|reject|remove|renew|replace|reset|reserve|return|review|route|"
+    "run|save|schedule|search|send|set|ship|show|start|submit|transfer|trigger|unblock|unlock|update|upgrade|validate|"
+    "waive|write"
 )
+_HAPPENED = re.compile(
+    rf"(?:{_DOES}|offer|request|report) (?:(?:(?:is|are|was|were|has been|not|now|successfully|already) )*"
+    r"(?:\w+ed|found|sent|paid|lost|made|given|done|complete|successful|unsuccessful|valid|invalid|open|due)(?: \w+ly)?"
+    r"|.* (?:failed|completed|succeeded))",
+    re.IGNORECASE,
+)
+"""A noun that could be a verb, and what became of it: "Order placed", "Return rejected"."""
 _HELPERS = "is|are|was|were|can|could|will|would|should|must|does|do|did|has|have|had"
-_DETERMINER = re.compile(r"(?:a|an|the|your|our|my|this|that|these|those|any|some|all|each|every|more|which|what|how|"
-                         r"who|whom|when|where|why|\d+)\b", re.IGNORECASE)  # fmt: skip
+_DETERMINER = re.compile(r"(?:a|an|another|the|your|our|my|this|that|these|those|any|some|all|each|every|more|which"
+                         r"|what|how|who|whom|when|where|why|\d+)\b", re.IGNORECASE)  # fmt: skip
 
 
 def sentence(text: str) -> str:
@@ -69,6 +83,11 @@ def small(text: str) -> str:
 def is_start(label: str) -> bool:
     """Whether a box only says that the chart starts."""
     return not label or bool(_START.fullmatch(label))
+
+
+def is_trigger(label: str) -> bool:
+    """Whether a start says what happened before the conversation ("Customer calls"), which nobody says in it."""
+    return not label.endswith("?") and bool(_TRIGGER.fullmatch(label))
 
 
 def is_only_end(label: str) -> bool:
@@ -92,11 +111,21 @@ def speech(label: str, asks: bool) -> Speech:
     return Speech(sentence(said.text), said.manner)
 
 
+def last_words(label: str) -> str:
+    """Turn an end's label into what the assistant says there; nobody answers, so it does not ask for anything."""
+    spoken = speech(label, False)
+    if spoken.text.endswith("?") and not label.rstrip().endswith("?"):
+        return sentence(f"I will now {small(_to_you(label.strip().rstrip('. ')))}")
+    return spoken.text
+
+
 def _speech(label: str) -> Speech:
     text = _to_you(label.rstrip(". "))
     if label.endswith("?"):
         helper = re.match(rf"(?:{_HELPERS})\b", text, re.IGNORECASE)
         return Speech(text, "yes_no" if helper else "open")
+    if _HAPPENED.fullmatch(text):
+        return Speech(text, "statement")
     for expression, make in _RULES:
         found = re.match(rf"(?:{expression})$", text, re.IGNORECASE)
         if found:
@@ -145,6 +174,7 @@ def _whether(clause: str) -> Speech:
     other = re.match(_IT_DOES, clause, re.IGNORECASE)
     if other:
         return Speech(f"{other[2].lower()} {small(other[1])} {other[3]}?", "yes_no")
+    clause = re.sub(rf"\b{_WHO}$", "you", clause, flags=re.IGNORECASE)
     return Speech(f"can you tell me whether {small(clause)}?", "yes_no")
 
 
@@ -153,7 +183,16 @@ def _does(verb: str, rest: str) -> Speech:
         rest = re.sub(rf"^{_WHO}\b|^call\b", "you", rest, flags=re.IGNORECASE)
         rest = rest if rest.startswith(("you", "your")) or not re.match(r"to\b|over\b", rest) else f"you {rest}"
     rest = re.sub(rf"\b{_WHO}(?!\w)", "you", rest, flags=re.IGNORECASE)
+    parted = re.fullmatch(r"(hand) (over|off) (you|your \w+)( .+)?", f"{verb} {rest}", re.IGNORECASE)
+    if parted:
+        return Speech(f"I will now hand {parted[3]} {parted[2].lower()}{parted[4] or ''}", "statement")
     return Speech(f"I will now {verb.lower()} {rest}", "statement")
+
+
+def _first_polite(polite: str, rest: str) -> Speech:
+    """Join a greeting or thanks with what is to be said behind it."""
+    first, then = _speech(polite), _speech(rest)
+    return Speech(f"{first.text}, {small(then.text)}", then.manner)
 
 
 _ASK = rf"ask (?:{_WHO} )?"
@@ -179,6 +218,11 @@ _RULES = (
     (rf"(suggest|recommend|propose) (?:to {_WHO} )?(.+)", lambda v, x: Speech(f"I {v.lower()} {small(x)}", "offer")),
     (rf"thank (?:{_WHO})( for .+)?", lambda x: Speech(f"thank you{x or ''}", "statement")),
     (rf"(?:greet|welcome)(?: {_WHO})?", lambda: Speech("hello and welcome", "statement")),
+    (rf"say (?:hello|hi)(?: to {_WHO})?", lambda: Speech("hello and welcome", "statement")),
+    (rf"say (?:good ?bye|bye|farewell)(?: to {_WHO})?", lambda: Speech("thank you and goodbye", "statement")),
+    (rf"(?:say|state|mention|announce) (?:to {_WHO} )?that (.+)", lambda x: Speech(_you_are(x), "statement")),
+    (rf"((?:greet|welcome|thank|apologi[sz]e to) {_WHO}(?: for .+?)?|greet|welcome|apologi[sz]e|say hello)"
+     r",? (?:and then|and|then) (.+)", _first_polite),
     (rf"apologi[sz]e(?: to {_WHO})?(?: for (.+))?",
      lambda x: Speech(f"I am sorry for {x}" if x else "I am sorry about that", "statement")),
     (rf"(hand over|hand off|look up|{_DOES}) (.+)", _does),
@@ -199,20 +243,15 @@ def answer(label: str) -> str:
         if text.startswith(sign) and text.strip("=<> "):
             text = f"{words} {text.lstrip('=').removeprefix(sign).strip()}".strip()
             break
-    person = re.match(rf"{_WHO} (\w+)\b(.*)", text, re.IGNORECASE)
-    if person and person[1].lower() not in (
-        "id",
-        "name",
-        "number",
-        "service",
-        "data",
-        "account",
-        "details",
-        "and",
-        "or",
-    ):
-        text = f"I {_first_person(person[1].lower())}{_to_me(person[2])}"
+    person = re.match(rf"(?:{_WHO} (\w+)|({_CHOOSES}))\b(.*)", text, re.IGNORECASE)
+    verb = (person[1] or person[2]).lower() if person else ""
+    if person and verb not in ("id", "name", "number", "service", "data", "account", "details", "and", "or"):
+        text = f"I {_first_person(verb)}{_to_me(person[3])}"
     return text or label
+
+
+_CHOOSES = "accepts|agrees|approves|confirms|consents|declines|denies|disagrees|insists|prefers|refuses|rejects|wants"
+"""What only the customer does, where no one is named."""
 
 
 def _first_person(verb: str) -> str:

@@ -25,11 +25,21 @@ from flowc.built_in_phrases import (
     QUESTIONS,
     STATEMENTS,
     VALUES,
-    kind_of,
+    kinds_of,
 )
 from flowc.chart import Arrow, Box, Chart, Escape
-from flowc.chart_flow import Fail, Flow, failing, flow_of, loops, said
-from flowc.chart_words import answer, identifier, identifiers, is_only_end, sentence, small, speech, terminal_of
+from flowc.chart_flow import OTHERWISE, Fail, Flow, failing, flow_of, loops, said
+from flowc.chart_words import (
+    answer,
+    identifier,
+    identifiers,
+    is_only_end,
+    last_words,
+    sentence,
+    small,
+    speech,
+    terminal_of,
+)
 from flowc.checks import known_slots
 from flowc.graph import Change, Edge, Graph, Interrupt, Node, Slot, Terminal, Tool, split_bank
 from flowc.languages import foreign
@@ -81,7 +91,7 @@ def draft_of(chart: Chart, file: str) -> Draft:
         if node.calls:
             outcomes: dict[str, tuple[str, ...]] = {e.outcome: () for e in node.edges if e.outcome}
             tools[node.calls] = Tool(description=sentence(box.label or box_id), arguments={}, outcomes=outcomes)
-    title = chart.title or chart.name.replace("_", " ").strip().capitalize() or chart.name
+    title = chart.title.rstrip(". ") or chart.name.replace("_", " ").strip().capitalize() or chart.name
     interrupts, drawn = _interrupts(chart, flow, names, nodes)
     graph = Graph(
         procedure=chart.name,
@@ -97,7 +107,7 @@ def draft_of(chart: Chart, file: str) -> Draft:
     assumed = tuple(
         ("nodes", names[n], "edges", i) for n, ways in flow.ways.items() for i, a in enumerate(ways) if a.assumed
     )
-    draft = Draft(graph, Source(None, _lines(flow, names, slots) | drawn), Drawn(assumed))
+    draft = Draft(graph, Source(None, _lines(flow, names, slots) | drawn), Drawn(assumed, flow.guessed))
 
     def fail_at(loc: Loc, message: str) -> NoReturn:
         raise UserError(f"{draft.source.place(file, loc)}: {message}")
@@ -209,7 +219,7 @@ def _node(flow: Flow, box_id: str, names: Mapping[str, str], slots: _Slots, rene
     if not ways:
         terminal = box.terminal or terminal_of(box.label)
         only = is_only_end(box.label)
-        said_last = ENDINGS[terminal] if only else _frames(STATEMENTS, speech(box.label, False).text)
+        said_last = ENDINGS[terminal] if only else _frames(STATEMENTS, last_words(box.label))
         return Node(role="agent", instruction=instruction, say=said_last, terminal=terminal)
     ids: list[str] = []
     for arrow in ways:
@@ -256,13 +266,12 @@ def _banks(ways: Sequence[Arrow]) -> list[tuple[str, ...]]:
     Words that were not meant as an answer have none of the built-in answers.
     """
     labels = [arrow.label for arrow in ways]
-    kinds = [None if arrow.assumed else kind_of(arrow.label) for arrow in ways]
-    banks = [
-        dict.fromkeys(
-            [sentence(answer(label)), *(ANSWERS[kind] if kind and kinds.count(kind) == 1 else _values(label))]
-        )
-        for label, kind in zip(labels, kinds, strict=True)
-    ]
+    kinds = kinds_of(["" if arrow.assumed else arrow.label for arrow in ways])
+    banks = []
+    for label, kind in zip(labels, kinds, strict=True):
+        alone = kind is not None and kinds.count(kind) == 1
+        own = [] if alone and said(label) == OTHERWISE else [sentence(answer(label))]
+        banks.append(dict.fromkeys([*own, *(ANSWERS[kind] if kind and alone else _values(label))]))
     shared = Counter(key for bank in banks for key in {said(p) for p in bank})
     out = []
     for label, bank in zip(labels, banks, strict=True):

@@ -27,6 +27,11 @@ _BETWEEN = re.compile(r"[^\w{}]+")
 _APOSTROPHES = {ord("'"): None, ord("’"): None}
 _YES = {"en": {"yes", "yeah", "yep", "yup"}, "de": {"ja", "jawohl", "jap"}}
 _NO = {"en": {"no", "nope", "nah"}, "de": {"nein", "nö", "nee"}}
+_FILLER = re.compile(
+    "am|and|are|can|did|do|does|had|has|have|i|is|it|not|of|course|please|really|so|sure|thanks?|that|there|they|this|was"
+    "|we|were|will|would|you|bitte|danke|das|doch|es|gerne?|ich|ist|nicht"
+)
+"""What may stand beside a plain yes or no: "no idea" and "no more trouble" are none."""
 _DATE_WORDS = {"%A", "%a", "%B", "%b"}
 
 
@@ -118,7 +123,7 @@ def _branches(graph: Graph, texts: _Texts) -> Iterator[Finding]:
     for name, node in graph.nodes.items():
         heard = [texts.heard(p).split(" ") for e in node.edges for p in e.says]
         first = {words[0] for words in heard} | leaving
-        short = {words[0] for words in heard if len(words) <= 3 and not any("{" in w for w in words)}
+        short = {words[0] for words in heard if len(words) <= 3 and all(map(_FILLER.fullmatch, words[1:]))}
         for word, these, those in (("no", yes, no), ("yes", no, yes)):
             if short & these and not first & those:
                 yield _warning("missing-branch", ("nodes", name),
@@ -230,7 +235,11 @@ def _small(graph: Graph) -> Iterator[Finding]:
 
 
 def _assumed(graph: Graph, drawn: Drawn) -> Iterator[Finding]:
-    """Name the arrows without words: what is said to take them is a guess."""
+    """Name what a chart leaves open: which box is the start, and what is said to take an arrow without words."""
+    if drawn.start_guessed:
+        yield _warning("assumed-start", ("nodes", graph.start),
+                       "an arrow leads to each box, so the conversation starts with the first that is written, "
+                       f"{graph.start!r}", "draw a start box with an arrow to the first step")  # fmt: skip
     for loc in drawn.assumed:
         _, name, _, i = loc
         edge = graph.nodes[str(name)].edges[int(i)]

@@ -26,6 +26,8 @@ class Drawn(NamedTuple):
 
     assumed: tuple[Loc, ...]
     """Edges whose arrow had no words, so that those of the box where it leads stand for them."""
+    start_guessed: bool = False
+    """Whether an arrow leads to each box, so that the first one written is taken for the start."""
 
 
 class Draft(NamedTuple):
