@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 from random import Random
 
 import pytest
@@ -172,11 +173,23 @@ def test_branches_put_every_stray_to_the_model_and_none_by_default(tolerant: Gra
 def test_half_of_the_strays_get_a_branch_of_each_trunk_and_none_is_starved(tolerant: Graph) -> None:
     trunks = sample(tolerant, 40, "train", NO_DEVIATIONS, 0, seed=0)
     strays, rng = ("vague", "attitude", "repetition", "restructuring"), Random(0)
-    left = [b.script[-1] for t in trunks for b in branches(tolerant, t, 12, rng, strays)]
+    each = [[b.script[-1] for b in branches(tolerant, t, 12, rng, strays)] for t in trunks]
+    met = [{step.before.split(":")[0] for step in left} & set(strays) for left in each]
+    assert {len(kinds) for kinds in met} == {2}  # half of the kinds a trunk
+    left = list(chain.from_iterable(each))
     planned = Counter(step.before.split(":")[0] for step in left)
-    assert sum(planned[k] for k in strays) == 80  # half of the kinds a trunk, in an order of its own
     assert min(planned[k] for k in strays) >= 15
     assert all(step.volunteers for step in left if step.before.startswith("restructuring:"))
+
+
+def test_few_branches_a_trunk_starve_neither_the_strays_nor_the_plain_ways_to_leave(tolerant: Graph) -> None:
+    trunks = sample(tolerant, 40, "train", NO_DEVIATIONS, 0, seed=0)
+    strays, rng = ("vague", "attitude", "repetition", "restructuring"), Random(0)
+    left = [b.script[-1] for t in trunks for b in branches(tolerant, t, 4, rng, strays)]
+    assert len(left) == 160
+    planned = Counter(step.before.split(":")[0] for step in left)
+    assert min(planned[k] for k in strays) >= 4
+    assert min(planned["off_topic"], sum(bool(s.interrupt) for s in left), sum(bool(s.corrects) for s in left)) >= 4
 
 
 def test_a_confirmation_names_the_value_and_so_does_its_answer(tolerant: Graph) -> None:

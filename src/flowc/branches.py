@@ -44,14 +44,17 @@ def branches(graph: Graph, trunk: Scenario, count: int, rng: Random, strays: Seq
     """Give up to `count` different scenarios that leave `trunk` at one of its steps.
 
     The kinds of leaving (another edge, each deviation) take turns; `strays` names the kinds of deviation that the
-    user may also say before an answer, of which each trunk gets half, in turns too, and two at least. None of the
-    scenarios is a complete held-out path.
+    user may also say before an answer, of which each trunk gets half, in turns too, and two at least. With `strays` the
+    order of all kinds is drawn anew for each trunk, so that a small `count` starves none. None of the scenarios is a
+    complete held-out path.
     """
     turns = _turns(graph, trunk)
     kinds = [[o for t in turns for o in made(graph, trunk, t, rng)] for made in _KINDS]
     places = max(_STRAYED, (len(strays) + 1) // 2) if strays else 0
     for kind in islice(cycle(rng.sample(strays, len(strays))), places):
         kinds.append([o for t in turns for o in _strayed(graph, trunk, t, kind, rng)])
+    if strays:
+        rng.shuffle(kinds)
     for options in kinds:
         rng.shuffle(options)
     out: dict[str, Scenario] = {}
@@ -175,9 +178,10 @@ def _interrupted(graph: Graph, trunk: Scenario, turn: _Turn, rng: Random) -> Ite
         yield _Option(turn, "", Step(node=turn.state.node, interrupt=rng.choice(leaving)))
 
 
-# Ten branches take one each, and a trunk with fewer leaves out the last. Interruptions stand late: with as many as of
-# each other kind the model ended conversations that went on, with half as many it overheard some who wanted to stop.
-# Volunteering has three places: with two the model took all for told after one value told early, and called too soon.
+# Ten branches take one each, and without strays a trunk with fewer leaves out the last. Interruptions stand late: with
+# as many as of each other kind the model ended conversations that went on, with half as many it overheard some who
+# wanted to stop. Volunteering has three places: with two the model took all for told after one value told early, and
+# called too soon.
 _KINDS = (
     _other_edges, _volunteered, _aside, _corrected, _interrupted, _volunteered, _aside, _volunteered, _other_edges,
     _interrupted,
