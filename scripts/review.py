@@ -6,6 +6,7 @@ What the page exports goes into data/ratings/, where `evaluate` reads it.
 import argparse
 from pathlib import Path
 
+from flowc.frontier import Sheet
 from flowc.graph import Graph
 from flowc.params import load_value
 from flowc.records import read_jsonl, read_record, run_stage
@@ -27,7 +28,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, help="what the order is drawn by; the seed of params.yaml without it")
     args = parser.parse_args()
     seed = load_value("seed", int) if args.seed is None else args.seed
-    arms = args.arms or ("compiled", *load_value("arms", list))
+    arms = args.arms or ("compiled", *load_value("arms", list), *played_by_providers(args.transcripts))
     transcripts = {arm: read_jsonl(args.transcripts / f"{arm}.jsonl", Transcript) for arm in arms}
     shown = screens(transcripts, args.count, args.pairs, seed)
     template = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
@@ -35,6 +36,13 @@ def main() -> None:
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(page(template, content), encoding="utf-8")
     print(f"{args.out}: {len(shown)} pages; open it in a browser, and put what it exports into data/ratings/")
+
+
+def played_by_providers(transcripts: Path) -> list[str]:
+    """Name the arms of a provider's model that were run."""
+    sheet = transcripts / "frontier.json"
+    arms = read_record(sheet, Sheet).arms if sheet.exists() else {}
+    return [arm for arm, how in arms.items() if not how.not_run]
 
 
 if __name__ == "__main__":

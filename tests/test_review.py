@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from flowc.briefing import item_id
+from flowc.frontier import ARMS as FRONTIER
 from flowc.graph import Graph
 from flowc.ratings import read_ratings
 from flowc.records import Message, UserError, run_stage, write_json, write_jsonl
@@ -197,3 +198,23 @@ def test_the_command_writes_the_page(
     run_stage(main)
     assert "reviews/table.html: 3 pages" in capsys.readouterr().out
     assert (tmp_path / "reviews" / "table.html").read_text(encoding="utf-8") == written(screens(PLAYED, 3, True, 4))
+
+
+def test_without_named_arms_the_page_has_those_of_providers_that_were_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_json(tmp_path / "graph.json", GRAPH.model_dump(mode="json"))
+    write_jsonl(tmp_path / "scenarios.jsonl", SCENARIOS)
+    write_json(tmp_path / "params.yaml", {"seed": 0, "arms": ["floor"]})
+    played = PLAYED | {FRONTIER[0]: [t.model_copy(update={"arm": FRONTIER[0]}) for t in PLAYED["floor"]]}
+    for arm, transcripts in (played | {FRONTIER[1]: []}).items():
+        write_jsonl(tmp_path / "played" / f"{arm}.jsonl", transcripts)
+    how = {
+        arm: {"provider": "openai", "model": "m", "not_run": why} for arm, why in zip(FRONTIER, ("", "x"), strict=True)
+    }
+    write_json(tmp_path / "played" / "frontier.json", {"arms": how})
+    monkeypatch.chdir(tmp_path)
+    command = ["review", "played", "graph.json", "scenarios.jsonl", "--out", "table.html", "--count", "6"]
+    monkeypatch.setattr(sys, "argv", command)
+    run_stage(main)
+    assert (tmp_path / "table.html").read_text(encoding="utf-8") == written(screens(played, 6, False, 0))

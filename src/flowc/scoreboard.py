@@ -283,6 +283,12 @@ def _missed(wanted: Sequence[Wanted]) -> list[str]:
     return [what for what, found, least in wanted if found and found.mean is not None and found.mean < least]
 
 
+def _unsure(wanted: Sequence[Wanted]) -> list[str]:
+    """What meets its target by the mean, while the interval reaches below it."""
+    met = [(what, found.low, least) for what, found, least in wanted if found and (found.mean or 0.0) >= least]
+    return [what for what, low, least in met if low is not None and low < least]
+
+
 def _unknown(wanted: Sequence[Wanted]) -> list[str]:
     return [what for what, found, _ in wanted if found is None or found.mean is None]
 
@@ -316,10 +322,12 @@ def verdict(scores: Json, targets: Targets) -> str:
         return f"**Does the compiled model follow the procedure? Not known.** It was {NOT_RUN}: {text(reason)}."
     wanted = _wanted(scores, targets)
     seen, held_out, facts = (w.found for w in wanted[:3])
-    missed, unknown = _missed(wanted), _unknown(wanted)
+    missed, unknown, unsure = _missed(wanted), _unknown(wanted), _unsure(wanted)
     goals = ", ".join(f"{what} at least {percent(least)}" for what, _, least in wanted)
     short = [f"missed: {', '.join(missed)}"] if missed else []
     short += [f"not known: {', '.join(unknown)}"] if unknown else []
+    short = short or ["all met"]
+    short += [f"by the mean alone, since the interval reaches below: {', '.join(unsure)}"] if unsure else []
     known = _knowledge(arm(scores, ARMS[0]))
     asked = (
         f"Facts that customers ask for are stated rightly, with nothing made up, in {sentence(known)}. "
@@ -332,7 +340,7 @@ def verdict(scores: Json, targets: Targets) -> str:
         f"training saw {sentence(seen)}, on held-out paths "
         f"{sentence(held_out)}, always with phrases from users that training never saw. "
         f"Information accuracy (what a conversation states is right) is {sentence(facts)}. {asked}Targets: {goals} "
-        f"({'; '.join(short) or 'all met'})."
+        f"({'; '.join(short)})."
     )
 
 
