@@ -106,7 +106,7 @@ def test_the_tables_show_what_the_metrics_say(reports: Path) -> None:
     assert row_of(made, "Pairs of edges, one after the other")[1] == "75 %"
     assert row_of(made, "Lost parcels") == ["Lost parcels", "4", "1", "2", "2"]
     assert row_of(made, "Memory")[1] == "24 GiB"
-    assert "its accuracy is 98 % [96–100] (n = 400)." in made
+    assert "its accuracy is 98 % [96–100] (n = 400). The compiled model was taught those that it was" in made
     assert "LLM judges (naturalness and the like): not run: none configured." in made
 
 

@@ -250,8 +250,9 @@ def _tracker(scores: Json) -> list[str]:
     tracker = section(scores, "tracker") or {}
     found = rate(tracker.get("accuracy"))
     out = [
-        "The simulated user understands the assistant through a node tracker. On phrases that it was not "
-        f"fitted on its accuracy is {sentence(found)}."
+        "The simulated user understands the assistant through a node tracker, and the judge does too. On phrases that "
+        f"it was not fitted on its accuracy is {sentence(found)}. The compiled model was taught those that it was "
+        "fitted on; an arm that speaks in words of its own is understood less surely (Words of real people, below)."
     ]
     nodes = section(tracker, "by_node") or {}
     if nodes:
