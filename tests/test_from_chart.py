@@ -171,6 +171,9 @@ def test_slots_with_one_pool_of_few_values_can_all_be_told() -> None:
         ("Thank the customer and say goodbye", "Thank you, thank you and goodbye.", "statement"),
         ("Ask for another date", "What is another date?", "open"),
         ("Offer declined", "Offer declined.", "statement"),
+        ("Transfer to customer service", "I will now transfer you to customer service.", "statement"),
+        ("Transfer the call to a real person", "I will now transfer you to a real person.", "statement"),
+        ("Update the customer record", "I will now update the customer record.", "statement"),
         ("Thank you and goodbye", "Thank you and goodbye.", "statement"),
         ("Ask whether the offer suits the customer", "Can you tell me whether the offer suits you?", "yes_no"),
     ],
@@ -279,6 +282,22 @@ def test_a_question_that_others_lead_to_stays_beside_the_tool_it_is_merged_with(
     assert ways(graph)["find"] == ways(graph)["open"] == [("yes", "good"), ("no", "bad")]
 
 
+def test_a_question_that_chose_the_tool_is_asked_again_behind_it() -> None:
+    graph = mermaid("A[Hi] --> Q{What next?}\nQ -->|search| T[[Search]] --> Q\nQ -->|nothing| E[Bye]")
+    assert ways(graph)["search"] == [("done", "what_next")]
+    retried = mermaid("A[Hi] --> T[[Charge]] --> Q{Charged?}\nQ -->|no| T\nQ -->|yes| E[Bye]")
+    assert ways(retried)["charge"] == [("no", "charge"), ("yes", "bye")]
+
+
+def test_otherwise_is_any_other_value_where_a_slot_is_asked_for() -> None:
+    chart = read_mermaid("graph TD\nA[Ask for the pin] -->|too short| B[Sorry]\nA --> C[Bye]", "x.mmd", "x")
+    boxes = {**chart.boxes, "A": chart.boxes["A"].model_copy(update={"collects": "pin", "note": "four digits"})}
+    arrows = (chart.arrows[0], chart.arrows[1].model_copy(update={"default": True}))
+    node = graph_of(chart.model_copy(update={"boxes": boxes, "arrows": arrows}), "x").nodes["ask_for_the_pin"]
+    assert node.edges[1].says == ANSWERS["open"]
+    assert (node.instruction, node.say[0]) == ("Ask for the pin. Four digits.", "What is the pin?")
+
+
 def test_boxes_without_words_are_passed_over() -> None:
     graph = mermaid('A[Hi] --> J@{ shape: junction }\nJ --> K[" "] --> B[Bye]')
     assert [n for n in breadth_first(graph) if graph.nodes[n].role == "agent"][:2] == ["hi", "bye"]
@@ -292,7 +311,7 @@ def test_a_default_arrow_needs_no_label() -> None:
     assert graph.nodes["colour"].edges[1].says == ANSWERS["other"]
 
 
-def test_of_two_arrows_one_tells_what_the_other_means() -> None:
+def test_one_arrow_tells_what_another_means() -> None:
     for labels, kinds in (
         (["verified", "not verified"], ["yes", "no"]),
         (["customer has no insurance", "Customer has insurance"], ["no", "yes"]),
@@ -300,10 +319,11 @@ def test_of_two_arrows_one_tells_what_the_other_means() -> None:
         (["yes", "otherwise"], ["yes", "no"]),
         (["No", "else"], ["no", "yes"]),
         (["y", "n"], ["yes", "no"]),
+        (["not (pin matches 4)", "otherwise"], [None, "other"]),
         (["x", "y"], [None, None]),
         (["red", "not blue"], [None, "no"]),
         (["red", "otherwise"], [None, "other"]),
-        (["verified", "not verified", "unknown"], [None, "no", "unsure"]),
+        (["verified", "not verified", "unknown"], ["yes", "no", "unsure"]),
     ):
         assert kinds_of(labels) == kinds
     graph = mermaid("A[Verify the customer] -->|verified| B[Good]\nA -->|not verified| C[Bad]")

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowc.chart import Arrow, Box, Chart, Kind
+from flowc.from_chart import draft_of
 from flowc.graph import Terminal
+from flowc.lint import told_of
 from flowc.read_agent2model import read_agent2model
 from flowc.records import UserError
 from tests.reading import reads, without_lines
@@ -70,6 +72,33 @@ def test_a_flowchart_becomes_boxes_arrows_and_slots_with_their_lines() -> None:
             Arrow(source="search", target="bye", line=26),
         ),
         slots={"place": ("Rome", "1984", "on"), "mood": ()},
+    )
+
+
+def test_a_scenario_variable_is_collected_where_a_prompt_asks_for_it_and_one_way_leads_on() -> None:
+    text = """nodes:
+  a: {role: agent, prompt: "Ask for the {travel_class}.", next: b}
+  b: {role: agent, prompt: "Which day and which travel class?", next: [answer]}
+  answer: {role: user, prompt: names a day, next: c}
+  c: {role: agent, prompt: "Which day?", next: [{to: d, when: today}, {to: d, when: tomorrow}]}
+  d: {role: agent, prompt: "Note the travel class, and {mark}.", next: e}
+  e: {terminal: success}
+scenario_variables: {travel_class: [first, second], day: [Monday, Friday], class: [x, y], mood: [good, bad]}
+"""
+    chart = read_agent2model(text, "t.yaml", "t")
+    assert {i: (b.label, b.collects) for i, b in chart.boxes.items()} == {
+        "a": ("Ask for the travel class.", "travel_class"),
+        "b": ("Which day and which travel class?", "travel_class"),
+        "c": ("Which day?", None),
+        "d": ("Note the travel class, and {mark}.", None),
+        "e": ("e", None),
+    }
+    draft = draft_of(chart, "t.yaml")
+    assert set(draft.graph.slots) == {"travel_class"}
+    assert draft.drawn is not None and draft.drawn.unasked == ("day", "class", "mood")
+    assert next(w for w in told_of(draft, "t.yaml").warnings if "no box asks" in w) == (
+        "t.yaml: warning: no box asks for 'day', so the values listed for it are never used; name it in a box that "
+        "asks for it and has one way on, or remove it"
     )
 
 

@@ -7,6 +7,7 @@ from xml.sax.saxutils import quoteattr
 import pytest
 
 from flowc.chart import Arrow, Box, Chart, Escape
+from flowc.from_chart import graph_of
 from flowc.graph import Terminal
 from flowc.read_bpmn import read_bpmn
 from flowc.records import UserError
@@ -103,6 +104,7 @@ def test_a_process_is_read_box_by_box_and_arrow_by_arrow() -> None:
         name="order",
         title="Pizza shop",
         start="begin",
+        event_start=True,
         boxes={
             "begin": Box(label="A customer calls", kind="start", line=lines["begin"]),
             "ask": Box(label="Ask which pizza", line=lines["ask"]),
@@ -228,6 +230,35 @@ def test_an_error_in_a_sub_process_leads_where_its_boundary_event_leads() -> Non
     assert chart(text).escapes == ()
     alone = chart(document(SUB.format("", inner).replace('targetRef="ie"', 'targetRef="ie" name="yes"')))
     assert alone.boxes["bad"].terminal == "abandonment"
+
+
+def test_an_error_around_a_sub_process_is_a_result_of_the_tools_in_it() -> None:
+    body = """<task id="a" name="Ask"/><subProcess id="sub">
+        <task id="in" name="Ask for the card"/><serviceTask id="charge" name="Charge"/>
+        <serviceTask id="own" name="Own"/>
+        <boundaryEvent id="near" name="no luck" attachedToRef="own"><errorEventDefinition/></boundaryEvent>
+        <task id="other" name="Other"/><sequenceFlow sourceRef="near" targetRef="other"/>
+        <sequenceFlow sourceRef="in" targetRef="own"/><sequenceFlow sourceRef="own" targetRef="charge"/></subProcess>
+        <boundaryEvent id="far" attachedToRef="sub"><errorEventDefinition errorRef="E"/></boundaryEvent>
+        <task id="good" name="Good"/><task id="bad" name="Bad"/><sequenceFlow sourceRef="a" targetRef="sub"/>
+        <sequenceFlow sourceRef="sub" targetRef="good"/><sequenceFlow sourceRef="far" targetRef="bad"/>"""
+    read = chart(document(body, '<error id="E" name="Card refused"/>'))
+    assert [(a.source, a.target, a.label, a.default) for a in read.arrows if a.source in ("charge", "own")] == [
+        ("charge", "bad", "Card refused", False),
+        ("charge", "good", "", True),
+        ("own", "other", "no luck", False),
+        ("own", "charge", "", True),
+    ]
+    assert read.escapes == ()
+
+
+def test_what_a_start_event_says_happened_before_and_an_event_based_gateway_asks_nothing() -> None:
+    body = parts('startEvent s; task a; eventBasedGateway x name=""; intermediateCatchEvent/message m; '
+                 "intermediateCatchEvent/message n; task b; task c; s a; a x; x m; x n; m b; n c")  # fmt: skip
+    body = body.replace('name="s"', 'name="Good morning"')
+    graph = graph_of(chart(document(body)), "x.bpmn")
+    assert (graph.start, graph.nodes["a"].say[0]) == ("a", "A.")
+    assert [(e.when, e.to) for e in graph.nodes["a"].edges] == [("m", "b"), ("n", "c")]
 
 
 def test_an_event_sub_process_is_an_escape() -> None:
@@ -378,6 +409,25 @@ REFUSED = {
     "a call of another file": (
         document('\n<callActivity id="a" name="A" calledElement="n:other"/>'),
         ":2:1: 'a' calls 'other', which is not a process of this file; put that process in, or make this a task",
+    ),
+    "a call that names nothing": (
+        document('<callActivity id="a"/>'),
+        ":1:82: 'a' does not say which process it calls; put that process in this file and name it, or make this",
+    ),
+    "a call as Camunda 8 writes it": (
+        document('<callActivity id="a" name="A"><extensionElements><z:calledElement xmlns:z="http://z" processId="q"/>'
+                 "</extensionElements></callActivity>"),
+        ":1:82: 'a' calls 'q', which is not a process of this file; put that process in, or make this a task",
+    ),
+    "a clock at the edge of a task": (
+        document(parts("task a") + '\n<boundaryEvent id="t" name="10 min" attachedToRef="a"><timerEventDefinition/>'
+                 "</boundaryEvent>"),
+        ":2:1: 't' goes off by a clock, and in a conversation no time passes; draw what the customer says then, or",
+    ),
+    "a clock that begins a sub-process": (
+        document(parts("task a") + '\n<subProcess id="e" triggeredByEvent="true"><startEvent id="t" name="late">'
+                 "<timerEventDefinition/></startEvent>" + parts("task b; t b") + "</subProcess>"),
+        ":2:44: 't' goes off by a clock",
     ),
     "a process that calls itself": (
         document('<callActivity id="a" name="A" calledElement="p"/>'),

@@ -51,7 +51,9 @@ def charts(draw: st.DrawFn) -> Chart:
     found = draw(st.lists(st.tuples(WORDS.filter(bool), st.sampled_from(names)), max_size=2))
     escapes = tuple(Escape(label=label, target=target, line=1) for label, target in found)
     title = draw(WORDS)
-    return Chart(name="x", title=title, start=start, boxes=boxes, arrows=tuple(arrows), escapes=escapes)
+    return Chart(
+        name="x", title=title, start=start, event_start=True, boxes=boxes, arrows=tuple(arrows), escapes=escapes
+    )
 
 
 def written(drawn: Chart) -> tuple[str, Chart]:

@@ -57,6 +57,11 @@ def kinds(text: str) -> dict[str, str]:
     return {name: box.kind for name, box in chart(text).boxes.items()}
 
 
+def test_the_name_that_networkx_gives_a_graph_is_its_title() -> None:
+    assert chart('strict digraph "" {graph [name=support]; a -> b}').title == "support"
+    assert chart("digraph own {graph [name=support]; a -> b}").title == "own"
+
+
 def test_a_drawing_is_read_box_by_box_and_arrow_by_arrow() -> None:
     assert read_dot(REFUND, "refund.dot", "refund") == Chart(
         name="refund",

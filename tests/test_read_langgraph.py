@@ -154,6 +154,17 @@ def test_a_command_leads_where_its_annotation_says(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_one_conditional_edge_is_no_choice(tmp_path: Path) -> None:
+    text = HEAD + 'graph.add_node("greet", greet)\ngraph.add_edge(START, "greet")\n'
+    text += 'graph.add_conditional_edges("greet", lambda state: "x", {"x": END})\n'
+    chart = read(tmp_path, text)
+    assert chart.boxes["greet"].kind == "step"
+    assert [(a.source, a.target, a.label) for a in chart.arrows] == [
+        ("__start__", "greet", ""),
+        ("greet", "__end__", ""),
+    ]
+
+
 def test_a_tool_node_is_a_tool(tmp_path: Path) -> None:
     text = HEAD + (
         "from langgraph.prebuilt import ToolNode\n"
@@ -218,6 +229,21 @@ MISTAKES = {
              "    return g\n", ""]
         ),
         "1: node 'greet' is a graph of its own; add its nodes to this graph in its place",
+    ),
+    "a graph in a graph, both with a name": (
+        HEAD + BODY.replace('"greet", greet)', '"greet", part)').join(
+            ["b = StateGraph(State)\nb.add_node('x', greet)\nb.add_edge(START, 'x')\npart = b.compile()\n", ""]
+        ),
+        "1: node 'greet' is a graph of its own; add its nodes to this graph in its place",
+    ),
+    "a command that leads nobody knows where": (
+        HEAD + "from langgraph.types import Command\ndef jump(state):\n    return Command(goto='book')\n"
+        + BODY.replace("greet)", "jump)"),
+        "43:12: where this Command leads from 'greet' is not said; annotate the function's result, as in",
+    ),
+    "one node several times": (
+        HEAD + "from langgraph.types import Send\ndef fan(state):\n    return [Send('book', state)]\n" + BODY,
+        "43:13: Send runs a node several times at once, but a conversation goes one way; lead to the nodes one after",
     ),
     "a graph that does not compile": (HEAD, "1: importing the file ends with ValueError: "),
 }  # fmt: skip

@@ -136,6 +136,12 @@ def test_round_shapes_are_starts_and_ends_by_their_arrows() -> None:
     assert [b.kind for b in chart.boxes.values()] == ["start", "step", "end"]
 
 
+def test_a_start_to_which_an_arrow_leads_is_a_junction_unless_nothing_else_begins() -> None:
+    joined = read("graph TD\nA[Hi] --> J@{ shape: sm-circ }\nB[Ho] --> J --> C[Bye]").boxes["J"].kind
+    looped = read("graph TD\nS@{ shape: sm-circ } --> A[Hi] --> S").boxes["S"].kind
+    assert (joined, looped) == ("step", "start")
+
+
 def test_a_shape_without_words_says_nothing() -> None:
     assert labels("A@{ shape: sm-circ } --> B") == ["", "B"]
 

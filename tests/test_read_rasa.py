@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -83,7 +84,7 @@ def test_a_flow_becomes_boxes_arrows_and_slots_with_their_lines() -> None:
         start="0_action_utter_hello",
         boxes={
             "0_action_utter_hello": Box(label="hello", line=12),
-            "ask": Box(label="ask recipient: a name", collects="recipient", line=13),
+            "ask": Box(label="ask recipient", note="a name", collects="recipient", line=13),
             reject: Box(label="not you", line=19),
             "2_collect_amount": Box(label="how much", collects="amount", line=21),
             noop: Box(label="amount > 100", kind="question", line=23),
@@ -95,7 +96,7 @@ def test_a_flow_becomes_boxes_arrows_and_slots_with_their_lines() -> None:
         },
         arrows=(
             Arrow(source="0_action_utter_hello", target="ask", line=12),
-            Arrow(source="ask", target=reject, label='recipient = "me"', line=19),
+            Arrow(source="ask", target=reject, label="recipient = me", line=19),
             Arrow(source=reject, target="ask", line=20),
             Arrow(source="ask", target="2_collect_amount", default=True, line=13),
             Arrow(source="2_collect_amount", target=noop, line=21),
@@ -144,7 +145,70 @@ def test_steps_may_stand_directly_under_next() -> None:
     assert [(a.source, a.target) for a in chart.arrows] == [("0_collect_x", "1_collect_y"), ("1_collect_y", "END")]
 
 
+def answers(*conditions: str, collect: str = "confirm_order") -> tuple[str, list[str]]:
+    """Give the label of a collect and those of its branches."""
+    branches = [{"if": c, "then": "END"} for c in conditions]
+    step = {"id": "c", "collect": collect, "next": [*branches, {"else": "END"}]}
+    chart = read(json.dumps({"flows": {"f": {"steps": [step]}}}), None)
+    return chart.boxes["c"].label, [a.label for a in chart.arrows]
+
+
+def test_conditions_on_the_slot_that_is_collected_are_what_the_user_answers() -> None:
+    assert answers("slots.confirm_order") == ("confirm order?", ["yes", ""])
+    assert answers("not slots.confirm_order") == ("confirm order?", ["no", ""])
+    assert answers("slots.confirm_order is true", "slots.confirm_order is false") == (
+        "confirm order?",
+        ["yes", "no", ""],
+    )
+    assert answers("slots.pay is 'card'", 'slots.pay = "gift_card"', collect="pay") == (
+        "ask pay",
+        ["card", "gift card", ""],
+    )
+    assert answers("slots.pay > 8", "slots.pay and slots.other", collect="pay") == (
+        "ask pay",
+        ["pay > 8", "pay and other", ""],
+    )
+    assert answers("slots.pay", collect="pay") == ("ask pay", ["pay", ""])
+    assert answers("slots.pay is null", "slots.pay is not card", collect="pay")[1] == [
+        "pay is null",
+        "pay is not card",
+        "",
+    ]
+    assert answers("slots.pay = false", collect="pay") == ("pay?", ["no", ""])
+    assert answers("slots.is_new", "slots.is_new = true", collect="is_new")[1] == ["is new", "is new = true", ""]
+    assert answers('not (slots.pin matches "^[0-9_]{4}$")', collect="pin")[1] == ['not (pin matches "^[0-9_]{4}$")', ""]
+
+
+def test_a_call_of_a_tool_is_a_tool_and_rasas_own_handover_an_escalation() -> None:
+    text = """flows:
+  f:
+    block_digressions: true
+    steps:
+      - collect: part
+        silence_timeout: 5
+      - call: check_stock
+        mcp_server: shop
+        mapping: {input: [{param: part, slot: part}], output: [{slot: stock, value: result}]}
+        next: [{if: slots.stock, then: [{action: utter_there, next: END}]}, {else: [{link: pattern_human_handoff}]}]
+"""
+    chart = read(text, None)
+    assert [(b.label, b.kind, b.terminal) for b in chart.boxes.values()] == [
+        ("ask part", "step", None),
+        ("check stock", "tool", None),
+        ("there", "step", None),
+        ("hand over to a colleague", "end", "escalation"),
+        ("END", "end", None),
+    ]
+    own = "  pattern_human_handoff: {steps: [{action: utter_wait}]}\n"
+    assert "wait" in [b.label for b in read(text + own, "f").boxes.values()]
+
+
 MISTAKES = {
+    "an agent": (
+        "collect: code",
+        "call: helper\n        exit_if: [slots.done]",
+        "49: exit_if belongs to a call of an agent,",
+    ),
     "nothing": (TEXT, "", "1: there are no flows; write them under `flows`"),
     "no flows": (TEXT, "version: 1", "1: there are no flows; write them under `flows`"),
     "an unknown key": ("version:", "verson:", "1: verson: unknown key; remove it or check its spelling (known are fl"),
@@ -243,7 +307,9 @@ NAMES = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"]), min_size=1
 )
 IDS = NAMES.filter(lambda i: i != "END")
-CONDITIONS = NAMES.filter(lambda c: "slots." not in c)
+CONDITIONS = NAMES.filter(
+    lambda c: not re.search(r"slots\.|context\.|['\"]|(?<=\w)_+(?=\w)", c) and c not in ("yes", "no")
+)
 WORDS = st.text("abcxyz", min_size=1, max_size=8)
 
 

@@ -103,7 +103,8 @@ def to_chart(net: Net, name: str, title: str, start: str | None) -> Chart:
         for w in net.ways
         if w.source in boxes
     )
-    return Chart(name=name, title=title, start=start, boxes=boxes, arrows=arrows, escapes=tuple(escapes))
+    return Chart(name=name, title=title, start=start, event_start=True, boxes=boxes, arrows=arrows,
+                 escapes=tuple(escapes))  # fmt: skip
 
 
 def _joined(*labels: str) -> str:

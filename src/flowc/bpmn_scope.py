@@ -15,14 +15,18 @@ from flowc.bpmn_terms import (
     SUBS,
     TOOLS,
     begun_by_event,
+    called_by,
     check_known,
     check_plain,
     condition,
+    descend,
     flows_of,
     is_default,
     local,
     name_of,
     on_event,
+    refuse_beside,
+    refuse_clock,
     spoken_in,
 )
 from flowc.bpmn_xml import Element, fail
@@ -49,6 +53,9 @@ class _Catch(NamedTuple):
     kind: str
     reference: str | None
     boundary: str
+    label: str
+    tools: bool
+    """Whether only the tools inside can be what fails: no end in there is an error."""
 
 
 class Around(NamedTuple):
@@ -152,7 +159,21 @@ class _Reader(NamedTuple):
         part: Kind | Part = "tool" if kind in TOOLS else "step"
         if waited or name in self.spoken:
             part = "spoken"
+        if part == "tool":
+            self.fails_outward(name)
         self.task(name, element, part)
+
+    def fails_outward(self, name: str) -> None:
+        """Lead from a tool to the boundary event around it that catches its error: one more result of the tool."""
+        attached = [e for e in self.nodes.values() if e.attributes.get("attachedToRef") == name]
+        if any(child.name == "errorEventDefinition" for edge in attached for child in edge.children):
+            return
+        for catch in self.around.catches:
+            if catch.kind == "error":
+                if catch.tools:
+                    self.net.lead(self.around.prefix + name, catch.boundary, self.nodes[name], catch.label)
+                    self.failing.add(name)
+                return
 
     def task(self, name: str, element: Element, part: Kind | Part, label: str = "") -> None:
         """Add a step, which needs a text; several ways out of it need conditions."""
@@ -162,7 +183,7 @@ class _Reader(NamedTuple):
         self.conditions(name, element)
         self.net.add(self.around.prefix + name, Node(part, label, element))
         if not self.out[name] and self.around.exit:
-            self.net.lead(self.around.prefix + name, self.around.exit, element)
+            self.net.lead(self.around.prefix + name, self.around.exit, element, default=name in self.failing)
 
     def conditions(self, name: str, element: Element) -> None:
         """Refuse several ways on of which one has no condition: BPMN takes them all at the same time."""
@@ -197,9 +218,10 @@ class _Reader(NamedTuple):
             self.conditions(name, element)
             part: Kind | Part = "through" if self.around.depth else "start"
             if self.around.event:
+                refuse_clock(file, name, element, kinds)
                 part, label = "escape", label or name_of(self.around.event)
                 if element.attributes.get("isInterrupting") == "false":
-                    _beside(file, element)
+                    refuse_beside(file, element)
                 if not label:
                     fail(file, element, f"start event {name!r} has no name; write what the customer says then")
             self.net.add(key, Node(part, label, element))
@@ -267,7 +289,10 @@ class _Reader(NamedTuple):
         if element.name == "adHocSubProcess":
             fail(file, element, f"the steps of {name!r} have no order; draw one with flows")
         if element.name == "callActivity":
-            called = local(element.attributes.get("calledElement"))
+            called = called_by(element)
+            if not called:
+                fail(file, element, f"{name!r} does not say which process it calls; put that process in this file and "
+                     "name it, or make this a task")  # fmt: skip
             if called not in self.source.processes:
                 fail(file, element, f"{name!r} calls {called[:80]!r}, which is not a process of this file; put that "
                      "process in, or make this a task")  # fmt: skip
@@ -291,13 +316,17 @@ class _Reader(NamedTuple):
             if self.out[name]:
                 way_out = _exit(key)
                 self.net.add(way_out, Node("through", "", element))
+        thrown = any(
+            c.name == "errorEventDefinition" for e in descend(inner) if e.name == "endEvent" for c in e.children
+        )
         catches = []
         for other, edge in self.nodes.items():
             if edge.name == "boundaryEvent" and edge.attributes.get("attachedToRef") == name:
                 what = self.definition(edge)
                 kinds = what.name.removesuffix("EventDefinition") if what else ""
                 reference = local(what.attributes.get(f"{kinds}Ref")) if what else ""
-                catches.append(_Catch(kinds, reference or None, around.prefix + other))
+                label = name_of(edge) or self.meant(what)
+                catches.append(_Catch(kinds, reference or None, around.prefix + other, label, not thrown))
         if around.depth == DEEPEST:
             fail(file, element, f"sub-processes are nested more than {DEEPEST} deep; flatten them")
         first = read_scope(self.source, self.net, inner, Around(
@@ -316,7 +345,8 @@ class _Reader(NamedTuple):
         if host not in self.nodes:
             fail(file, element, f"{name!r} is attached to {host[:80]!r}, which is not in the same process; correct it")
         if element.attributes.get("cancelActivity") == "false":
-            _beside(file, element)
+            refuse_beside(file, element)
+        refuse_clock(file, name, element, what.name.removesuffix("EventDefinition") if what is not None else "")
         if what is not None and what.name == "compensateEventDefinition":
             fail(file, element, f"{name!r} undoes {host!r} later, which has no place in the conversation; draw the way")
         self.conditions(name, element)
@@ -364,8 +394,3 @@ class _Reader(NamedTuple):
 def _exit(key: str) -> str:
     """Name the way out of a sub-process; no id in XML has a NUL."""
     return key + "\0"
-
-
-def _beside(file: str, element: Element) -> None:
-    fail(file, element, "this event does not interrupt, so two conversations would go on at once; make it "
-         "interrupting, or draw it as a step")  # fmt: skip

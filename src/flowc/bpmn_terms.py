@@ -108,6 +108,14 @@ def descend(element: Element) -> Iterator[Element]:
         yield from descend(child)
 
 
+def called_by(element: Element) -> str:
+    """Name the process that a call activity calls, by BPMN's attribute or as Camunda 8 writes it."""
+    for child in descend(element):
+        if child.name == "calledElement" and child.space != MODEL:
+            return child.attributes.get("processId", "")
+    return local(element.attributes.get("calledElement"))
+
+
 def condition(flow: Element) -> str:
     """Give the label of a flow: its name, or else its condition without the marks of an expression."""
     if name_of(flow):
@@ -122,6 +130,19 @@ def condition(flow: Element) -> str:
 def on_event(element: Element) -> bool:
     """Whether a sub-process is begun by an event at any time."""
     return element.attributes.get("triggeredByEvent") == "true"
+
+
+def refuse_beside(file: str, element: Element) -> None:
+    """Refuse an event that does not interrupt."""
+    fail(file, element, "this event does not interrupt, so two conversations would go on at once; make it "
+         "interrupting, or draw it as a step")  # fmt: skip
+
+
+def refuse_clock(file: str, name: str, element: Element, kinds: str) -> None:
+    """Refuse an event of a clock, which no customer says."""
+    if kinds == "timer":
+        fail(file, element, f"{name!r} goes off by a clock, and in a conversation no time passes; draw what the "
+             "customer says then, or remove it")  # fmt: skip
 
 
 def begun_by_event(element: Element) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import permutations
 
 ANSWERS: dict[str, tuple[str, ...]] = {
     "yes": (
@@ -116,6 +117,7 @@ _KINDS = (
     ("no", r"(?:no|not|nope)(?!\w)|(?:n|false|incorrect|wrong|negative|invalid)$"),
     ("yes", r"(?:yes|yeah|yep)(?!\w)|(?:y|true|ok|okay|correct|right|sure|positive|valid)$"),
 )  # fmt: skip
+_FORMULA = re.compile(r"[<>=]|\bmatches\b")
 _OTHERWISE = ("otherwise", "else", "default")
 _LEADING = re.compile(
     r"(?:(?:if|when|in case) )?(?:(?:the )?(?:customer|user|caller|client|patient|guest|they|it) )?"
@@ -193,20 +195,19 @@ def kind_of(label: str) -> str | None:
 
 
 def kinds_of(labels: Sequence[str]) -> list[str | None]:
-    """Name the bank of each of a box's arrows. Of two, what one says tells what the other means.
+    """Name the bank of each of a box's arrows. What one says tells what another means.
 
-    "verified" is a yes beside "not verified" and alone is none, and so is "otherwise" beside a no; of one letter only y
-    and n beside each other mean anything.
+    "verified" is a yes beside "not verified" and alone is none, and so is "otherwise" beside a no, where there is no
+    third; of one letter only y and n beside each other mean anything.
     """
     plain = [" ".join(re.sub(r"[^\w' ]", " ", label.casefold().replace("’", "'")).split()) for label in labels]
     letters = set(plain) <= {"y", "n"}
-    kinds = [None if len(p) == 1 and not letters else kind_of(label) for p, label in zip(plain, labels, strict=True)]
-    if len(labels) != 2:
-        return kinds
-    for i, j in ((0, 1), (1, 0)):
+    kinds = [None if _FORMULA.search(label) or (len(p) == 1 and not letters) else kind_of(label)
+             for p, label in zip(plain, labels, strict=True)]  # fmt: skip
+    for i, j in permutations(range(len(labels)), 2):
         if kinds[i] in (None, "no") and kinds[j] is None and plain[j] and _unsaid(plain[i]) == plain[j] != plain[i]:
             kinds[i], kinds[j] = "no", "yes"
-        if plain[i] in _OTHERWISE and kinds[j] in ("yes", "no"):
+        if len(labels) == 2 and plain[i] in _OTHERWISE and kinds[j] in ("yes", "no"):
             kinds[i] = "no" if kinds[j] == "yes" else "yes"
     return kinds
 

@@ -27,6 +27,8 @@ class Box(Record):
     """How an end ends, where the format says so; otherwise `from_chart` reads it from the label."""
     collects: str | None = None
     """The slot that the box asks for, where the format says so."""
+    note: str = ""
+    """What the format says of the box to those who build it: part of the instruction, never spoken."""
     line: int
     """Where the box is first written, from 1."""
 
@@ -59,6 +61,8 @@ class Chart(Record):
     title: str = ""
     start: str | None = None
     """The first box, where the format names it; otherwise the only box without an arrow into it."""
+    event_start: bool = False
+    """Whether the words of a start say what happened before, and are not spoken (BPMN's start events)."""
     boxes: dict[str, Box] = Field(min_length=1)
     arrows: tuple[Arrow, ...] = ()
     escapes: tuple[Escape, ...] = ()

@@ -63,7 +63,11 @@ def flow_of(chart: Chart, fail: Fail) -> Flow:
         out[arrow.source].append(arrow.model_copy(update={"label": label}))
     _check_reach(chart, start, out, fail)
     asked = _ask_before(chart, start, out)
-    silent = {n for n, box in chart.boxes.items() if n not in asked and _is_silent(n, box, out[n], start)}
+    silent = {
+        n
+        for n, box in chart.boxes.items()
+        if n not in asked and _is_silent(n == start and _only_starts(box, chart.event_start), box, out[n])
+    }
     ends = _plain_ends(chart, out)
 
     def onward(name: str) -> str:
@@ -81,11 +85,12 @@ def flow_of(chart: Chart, fail: Fail) -> Flow:
         if name not in silent | asked:
             if box.kind != "tool" and name not in results:
                 out[name] = _worded(out[name], chart.boxes)
-            _check_arrows(name, box, out[name], name == start, fail)
+            only_starts = name == start and _only_starts(box, chart.event_start)
+            _check_arrows(name, box, out[name], only_starts, fail)
     ways = {n: tuple(a.model_copy(update={"target": onward(a.target)}) for a in arrows)
             for n, arrows in out.items() if n not in silent | asked}  # fmt: skip
-    merged = {n: _merged(n, chart.boxes, ways) for n in ways}
     first = onward(start)
+    merged = {n: _merged(n, chart.boxes, ways, first) for n in ways}
     if not ways[first]:
         fail(chart.boxes[first].line, f"the conversation ends with its first box, {first!r}; put a step before it")
     escapes = {i: onward(escape.target) for i, escape in enumerate(chart.escapes)}
@@ -172,7 +177,7 @@ def _ask_before(chart: Chart, start: str, out: dict[str, list[Arrow]]) -> set[st
 
     def speaks(arrow: Arrow) -> bool:
         box = chart.boxes[arrow.source]
-        silent = not re.search(r"\w", box.label) or (arrow.source == start and _only_starts(box))
+        silent = not re.search(r"\w", box.label) or (arrow.source == start and _only_starts(box, chart.event_start))
         says = box.kind == "tool" or not silent
         return says and box.kind != "question" and len(out[arrow.source]) == 1 and not arrow.label
 
@@ -196,13 +201,13 @@ def _plain_ends(chart: Chart, out: Mapping[str, Sequence[Arrow]]) -> dict[str, s
     return ends
 
 
-def _only_starts(box: Box) -> bool:
+def _only_starts(box: Box, event_start: bool) -> bool:
     """Whether the words of a chart's first box are no speech."""
-    return is_start(box.label) or (box.kind == "start" and is_trigger(box.label))
+    return is_start(box.label) or (box.kind == "start" and (event_start or is_trigger(box.label)))
 
 
-def _is_silent(name: str, box: Box, arrows: Sequence[Arrow], start: str) -> bool:
-    wordless = not re.search(r"\w", box.label) or (name == start and _only_starts(box))
+def _is_silent(only_starts: bool, box: Box, arrows: Sequence[Arrow]) -> bool:
+    wordless = only_starts or not re.search(r"\w", box.label)
     return wordless and box.kind not in ("tool", "end") and len(arrows) == 1 and not arrows[0].label
 
 
@@ -224,7 +229,7 @@ def _worded(arrows: list[Arrow], boxes: Mapping[str, Box]) -> list[Arrow]:
             for a, label in zip(arrows, words, strict=True)]  # fmt: skip
 
 
-def _check_arrows(name: str, box: Box, arrows: Sequence[Arrow], first: bool, fail: Fail) -> None:
+def _check_arrows(name: str, box: Box, arrows: Sequence[Arrow], only_starts: bool, fail: Fail) -> None:
     if box.kind == "end" and arrows:
         fail(box.line, f"box {name!r} is drawn as an end, but an arrow leaves it; remove the arrow or draw a step")
     if not arrows:
@@ -232,7 +237,7 @@ def _check_arrows(name: str, box: Box, arrows: Sequence[Arrow], first: bool, fai
             fail(box.line, f"no arrow leaves the {box.kind} {name!r}; draw one for each "
                  f"{'answer' if box.kind == 'question' else 'result'}")  # fmt: skip
         return
-    if first and _only_starts(box):
+    if only_starts:
         remedy = "remove the label" if len(arrows) == 1 else "put a box behind it that asks which way to go"
         fail(arrows[-1].line, f"the start {name!r} asks nothing, but its arrows want an answer; {remedy}")
     if not re.search(r"\w", box.label) and box.kind != "tool":
@@ -251,12 +256,19 @@ def _check_arrows(name: str, box: Box, arrows: Sequence[Arrow], first: bool, fai
         seen[said(arrow.label)] = arrow.line
 
 
-def _merged(name: str, boxes: Mapping[str, Box], ways: Mapping[str, tuple[Arrow, ...]]) -> tuple[Arrow, ...]:
-    """Give a tool the answers of the question right behind it: they are the tool's results."""
+def _merged(
+    name: str, boxes: Mapping[str, Box], ways: Mapping[str, tuple[Arrow, ...]], start: str
+) -> tuple[Arrow, ...]:
+    """Give a tool the answers of the question right behind it: they are the tool's results.
+
+    Not so where the question itself chose the tool and others lead to it: that one asks the customer, and asks again.
+    """
     arrows = ways[name]
     if boxes[name].kind == "tool" and len(arrows) == 1 and not arrows[0].label:
         behind = arrows[0].target
-        if boxes[behind].kind == "question":
+        chosen = any(a.target == name for a in ways[behind])
+        others = behind == start or any(a.target == behind for n in ways if n not in (name, behind) for a in ways[n])
+        if boxes[behind].kind == "question" and not (chosen and others):
             return tuple(a.model_copy(update={"source": name}) for a in ways[behind])
     return arrows
 

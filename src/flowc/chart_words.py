@@ -178,11 +178,18 @@ def _whether(clause: str) -> Speech:
     return Speech(f"can you tell me whether {small(clause)}?", "yes_no")
 
 
+_NO_DEPARTMENT = (
+    r"(?! (?:account|advis[eo]r|agent|care|data|desk|file|history|id|number|portal|profile|record|relations"
+    r"|representative|service|success|support|team)s?\b)"
+)
+"""What makes the customer before it a part of a name: customer service, the customer record."""
+
+
 def _does(verb: str, rest: str) -> Speech:
     if re.fullmatch(r"escalate|transfer|connect|forward|route|hand over|hand off", verb, re.IGNORECASE):
-        rest = re.sub(rf"^{_WHO}\b|^call\b", "you", rest, flags=re.IGNORECASE)
+        rest = re.sub(rf"^{_WHO}\b{_NO_DEPARTMENT}|^(?:the )?(?:call|chat)\b", "you", rest, flags=re.IGNORECASE)
         rest = rest if rest.startswith(("you", "your")) or not re.match(r"to\b|over\b", rest) else f"you {rest}"
-    rest = re.sub(rf"\b{_WHO}(?!\w)", "you", rest, flags=re.IGNORECASE)
+    rest = re.sub(rf"(?<!\ba )\b(?!persons?\b){_WHO}(?!\w){_NO_DEPARTMENT}", "you", rest, flags=re.IGNORECASE)
     parted = re.fullmatch(r"(hand) (over|off) (you|your \w+)( .+)?", f"{verb} {rest}", re.IGNORECASE)
     if parted:
         return Speech(f"I will now hand {parted[3]} {parted[2].lower()}{parted[4] or ''}", "statement")

@@ -107,7 +107,8 @@ def draft_of(chart: Chart, file: str) -> Draft:
     assumed = tuple(
         ("nodes", names[n], "edges", i) for n, ways in flow.ways.items() for i, a in enumerate(ways) if a.assumed
     )
-    draft = Draft(graph, Source(None, _lines(flow, names, slots) | drawn), Drawn(assumed, flow.guessed))
+    unasked = tuple(s for s, values in chart.slots.items() if values and s not in {*slots.names, *slots.only})
+    draft = Draft(graph, Source(None, _lines(flow, names, slots) | drawn), Drawn(assumed, flow.guessed, unasked))
 
     def fail_at(loc: Loc, message: str) -> NoReturn:
         raise UserError(f"{draft.source.place(file, loc)}: {message}")
@@ -216,6 +217,7 @@ def _asked_anew(slots: _Slots) -> dict[str, str]:
 def _node(flow: Flow, box_id: str, names: Mapping[str, str], slots: _Slots, renews: Sequence[set[str]]) -> Node:
     box, ways = flow.boxes[box_id], flow.ways[box_id]
     instruction = sentence(box.label if re.search(r"\w", box.label) else box_id)
+    instruction += f" {sentence(box.note)}" if box.note else ""
     if not ways:
         terminal = box.terminal or terminal_of(box.label)
         only = is_only_end(box.label)
@@ -230,7 +232,7 @@ def _node(flow: Flow, box_id: str, names: Mapping[str, str], slots: _Slots, rene
                  for i, a, r in zip(ids, ways, changes, strict=True)]  # fmt: skip
         return Node(role="tool", instruction=instruction, calls=names[box_id], edges=tuple(edges))
     spoken = speech(box.label, box.kind == "question")
-    banks = _banks(ways) if ways[0].label else [_reply(box, spoken.manner)]
+    banks = _banks(ways, box.collects is not None) if ways[0].label else [_reply(box, spoken.manner)]
     collects = slots.asked.get(box_id)
     if collects in slots.names:
         banks = [tuple(f.replace("{x}", f"{{{slots.names[collects]}}}") for f in VALUES)]
@@ -260,13 +262,18 @@ def _reply(box: Box, manner: str) -> tuple[str, ...]:
     return ANSWERS[{"open": "open", "offer": "agree", "request": "done"}.get(manner, "acknowledge")]
 
 
-def _banks(ways: Sequence[Arrow]) -> list[tuple[str, ...]]:
+def _banks(ways: Sequence[Arrow], asks: bool) -> list[tuple[str, ...]]:
     """Give each of a box's arrows what users say to go that way; no phrase leads two ways.
 
-    Words that were not meant as an answer have none of the built-in answers.
+    Words that were not meant as an answer have none of the built-in answers. Where the box asks for a slot, "otherwise"
+    is any other value of it.
     """
     labels = [arrow.label for arrow in ways]
     kinds = kinds_of(["" if arrow.assumed else arrow.label for arrow in ways])
+    if asks:
+        kinds = [
+            "open" if k == "other" and said(label) == OTHERWISE else k for label, k in zip(labels, kinds, strict=True)
+        ]
     banks = []
     for label, kind in zip(labels, kinds, strict=True):
         alone = kind is not None and kinds.count(kind) == 1

@@ -80,10 +80,14 @@ def _graph(names: dict[str, Any], path: str) -> Probed:
         # A graph and what was compiled of it are one: mostly both have a name.
         if isinstance(builder, StateGraph) and (id(builder) not in found or builder is not value):
             found[id(builder)] = (name, builder, value)
+    parts = {id(n.runnable.builder) for _, b, _ in found.values() for n in b.nodes.values()
+             if isinstance(n.runnable, CompiledStateGraph)}  # fmt: skip
+    found = {key: graph for key, graph in found.items() if key not in parts}
     if len(found) != 1:
         listed = ", ".join(name for name, _, _ in found.values())
         what = f"several graphs ({listed})" if found else "no graph"
-        return Probed(error=f"the file defines {what} at its top level; leave exactly one StateGraph there")
+        return Probed(error=f"the file defines {what} at its top level; leave exactly one StateGraph there, "
+                            "as in `graph = build()`")  # fmt: skip
     ((_, builder, graph),) = found.values()
     for name, node in builder.nodes.items():
         if isinstance(node.runnable, Pregel):

@@ -240,6 +240,10 @@ def _assumed(graph: Graph, drawn: Drawn) -> Iterator[Finding]:
         yield _warning("assumed-start", ("nodes", graph.start),
                        "an arrow leads to each box, so the conversation starts with the first that is written, "
                        f"{graph.start!r}", "draw a start box with an arrow to the first step")  # fmt: skip
+    for slot in drawn.unasked:
+        yield _warning("unasked-slot", ("slots",),
+                       f"no box asks for {slot!r}, so the values listed for it are never used",
+                       "name it in a box that asks for it and has one way on, or remove it")  # fmt: skip
     for loc in drawn.assumed:
         _, name, _, i = loc
         edge = graph.nodes[str(name)].edges[int(i)]

@@ -28,6 +28,8 @@ class Drawn(NamedTuple):
     """Edges whose arrow had no words, so that those of the box where it leads stand for them."""
     start_guessed: bool = False
     """Whether an arrow leads to each box, so that the first one written is taken for the start."""
+    unasked: tuple[str, ...] = ()
+    """What the chart lists values for and no box asks for."""
 
 
 class Draft(NamedTuple):

@@ -14,14 +14,23 @@ END = "END"
 _FLOW = ("name", "description", "steps")
 # When Rasa may start a flow, and what it keeps afterwards: nothing that happens in the conversation itself. Flows
 # that are called or linked to start whatever their `if` says.
-_FLOW_IGNORED = ("if", "nlu_trigger", "persisted_slots", "always_include_in_prompt", "run_pattern_completed")
+_DIGRESSIONS = ("ask_confirm_digressions", "block_digressions")  # what Rasa does when the user leaves the flow
+_FLOW_IGNORED = ("if", "nlu_trigger", "persisted_slots", "always_include_in_prompt", "run_pattern_completed",
+                 *_DIGRESSIONS)  # fmt: skip
 _STEP = ("id", "next", "description")
 _STEP_IGNORED = ("metadata",)  # where the editor draws the step
-_COLLECT_IGNORED = ("ask_before_filling", "reset_after_flow_ends", "force_slot_filling")  # when Rasa fills a slot
+# When Rasa fills a slot, and how long it waits.
+_COLLECT_IGNORED = ("ask_before_filling", "reset_after_flow_ends", "force_slot_filling", "silence_timeout",
+                    *_DIGRESSIONS)  # fmt: skip
+_AGENT = ("exit_if",)  # of a call to an agent, which decides by itself what is said
 _TYPES: dict[str, tuple[str, ...]] = {
-    "action": (), "collect": ("utter", "rejections", *_COLLECT_IGNORED), "set_slots": (), "noop": (), "call": (),
-    "link": (),
+    "action": (), "collect": ("utter", "rejections", *_COLLECT_IGNORED), "set_slots": (), "noop": (),
+    "call": ("mcp_server", "mapping", *_AGENT), "link": (),
 }  # fmt: skip
+_YES_NO = re.compile(
+    r"(?:is|are|was|were|has|have|does|did|can|will)\b|.*(?:confirm|accept|agree|consent|correct)", re.I
+)
+_BOOLEAN = re.compile(r"\b(?:true|false|bool|boolean|yes|affirms?|confirms?|whether)\b", re.I)
 
 
 class Link(NamedTuple):
@@ -74,6 +83,9 @@ def _read_sequence(doc: Fields, places: list[Loc], root: bool, steps: list[Step]
         if len(types) != 1:
             doc.fail(loc, f"a step needs exactly one of {', '.join(_TYPES)}; it has {' and '.join(types) or 'none'}")
         doc.keys(loc, (types[0], *_STEP, *_STEP_IGNORED, *_TYPES[types[0]]))
+        for key in {*_AGENT} & set(keys):
+            doc.fail((*loc, key), f"{key} belongs to a call of an agent, which decides by itself what is said; draw "
+                     "what it says as steps, or put an action in its place")  # fmt: skip
         nested: list[list[Loc]] = []
         links = _read_next(doc, (*loc, "next"), nested)
         if types[0] == "link" and links:
@@ -86,6 +98,8 @@ def _read_sequence(doc: Fields, places: list[Loc], root: bool, steps: list[Step]
         own = doc.name((*loc, "id"))
         if own == END:
             doc.fail((*loc, "id"), f"the id {END} means the end of a flow; rename the step")
+        if types[0] == "collect":
+            links = _answers(doc.text((*loc, "collect")), doc.text((*loc, "description")), links)
         box = _box(doc, loc, types[0], own, links)
         what = doc.get((*loc, types[0]))
         plain = f"{number}_{types[0]}" + (f"_{what}" if isinstance(what, str) and types[0] != "noop" else "")
@@ -130,6 +144,29 @@ def _target(doc: Fields, loc: Loc, link: Link, nested: list[list[Loc]]) -> Link:
     return link if target == END else link._replace(id=target)
 
 
+def _answers(slot: str, described: str, links: list[Link]) -> list[Link]:
+    """Write conditions on the slot that is collected right here as what the user answers: a value, yes or no.
+
+    That a slot has a value at all means yes where its name or description says that it is true or false.
+    """
+    name = re.escape(slot.replace("_", " "))
+    boolean = _YES_NO.match(slot.replace("_", " ")) or _BOOLEAN.search(described)
+    plain = "" if boolean else "(?!)"
+    same = r"(?:==?|is|equals)"
+    rules = (
+        (rf"{plain}{name}|{name} {same} true", "yes"),
+        (rf"{plain}not {name}|{name} {same} false|{name} (?:!=|is not) true", "no"),
+        (rf"{name} {same} (?!null|none|not |empty)(?P<value>[^<>=()]+)", ""),
+    )  # fmt: skip
+    out = []
+    for link in links:
+        found = [(m, word) for rule, word in rules if (m := re.fullmatch(rule, link.label, re.IGNORECASE))]
+        label = (found[0][1] or found[0][0]["value"]) if found else link.label
+        out.append(link._replace(label=label))
+    taken = [link.label for link in out]
+    return out if len(set(taken)) == len(taken) else links
+
+
 def _box(doc: Fields, loc: Loc, type_: str, own: str, links: list[Link]) -> Box | None:
     described = doc.text((*loc, "description"))
     place = (*loc, type_)
@@ -141,16 +178,23 @@ def _box(doc: Fields, loc: Loc, type_: str, own: str, links: list[Link]) -> Box 
     elif type_ == "collect":
         collects, kind = doc.text(place), "step"
         asked = (*loc, "utter")
-        label = "ask " + label_of(doc, place, "")
+        label = label_of(doc, place, "")
+        yes_no = {link.label for link in links} & {"yes", "no"} or _YES_NO.match(label)
+        label = f"{label}?" if yes_no else f"ask {label}"
         label = label_of(doc, asked, "utter_") if doc.text(asked) else label
     elif type_ == "set_slots":
         label = _assignments(doc, place)
     elif type_ == "noop" and len(links) > 1:
         label, kind = described or (words(own) if own else either(links)), "question"
         described = ""
+    elif type_ == "call" and doc.text((*loc, "mcp_server")):
+        label = label_of(doc, place, "")
     else:
         return None
-    return Box(label=f"{label}: {described}" if described else label, kind=kind, collects=collects, line=doc.line(loc))
+    line = doc.line(loc)
+    if kind == "step":
+        return Box(label=label, kind=kind, collects=collects, note=described, line=line)
+    return Box(label=f"{label}: {described}" if described else label, kind=kind, line=line)
 
 
 def _assignments(doc: Fields, loc: Loc) -> str:
@@ -172,11 +216,14 @@ def label_of(doc: Fields, loc: Loc, prefix: str) -> str:
 
 
 def condition(doc: Fields, loc: Loc) -> str:
-    """Give a condition as a label: without the word that says where a name comes from."""
+    """Give a condition as a label: names as words, without the word that says where they come from, no quotes."""
     text = doc.text(loc)
     if not text:
         doc.fail(loc, f"{where(loc)} is empty; write a condition")
-    return re.sub(r"\bslots\.(?=\w)", "", text)
+    text = re.sub(r"\b(?:slots|context)\.(?=\w)", "", text)
+    if " matches " not in text:  # a regular expression is no word
+        text = re.sub(r"(?<=\w)_+(?=\w)", " ", text).replace('"', "").replace("'", "")
+    return text
 
 
 def either(links: Sequence[Link]) -> str:

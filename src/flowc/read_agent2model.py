@@ -7,6 +7,8 @@ node ids or of `{to, when}`.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Collection
 from typing import get_args
 
@@ -16,6 +18,9 @@ from flowc.yaml_fields import Fields, words
 from flowc.yaml_lines import Loc
 
 _KINDS: dict[str, Kind] = {"agent": "step", "decision": "question", "tool": "tool"}
+_ASKS = re.compile(
+    r"\b(?:ask|request|collect|get|obtain|gather|enquire|inquire|what|which|when|where|who|how)\b|\?", re.I
+)
 _TERMINALS: tuple[Terminal, ...] = get_args(Terminal)
 
 
@@ -25,6 +30,7 @@ def read_agent2model(text: str, file: str, name: str) -> Chart:
     A box is labelled with the prompt, or with the words of its id. What a user says is no box of a Chart: a node of
     that role becomes the label of the arrows that lead through it. Each scenario variable becomes a slot with the
     values of its list, numbers as they are written; where a description stands in place of a list, any text will do.
+    It is collected where a prompt asks for it by its name and one way leads on; in braces, its name stands in words.
     Raises UserError `file:line: what is wrong; what to do`.
     """
     doc = Fields(text, file, "the flowchart is empty; it needs `nodes`")
@@ -43,6 +49,11 @@ def read_agent2model(text: str, file: str, name: str) -> Chart:
         doc.fail(("nodes",), "nobody but the user speaks; add a node of the role agent")
     drawn = {i: _arrows(doc, i, ids) for i in ids}
     arrows = [arrow for i in boxes for arrow in _through(doc, drawn[i], drawn, users)]
+    slots = {slot: _values(doc, slot) for slot in doc.keys(("scenario_variables",))}
+    ways = Counter(arrow.source for arrow in arrows)
+    for i, box in boxes.items():
+        if box.kind == "step" and ways[i] == 1:
+            boxes[i] = box.model_copy(update={"collects": _asked(box.label, slots)})
     reached = {arrow.target for i in boxes for arrow in drawn[i]}
     for i in ids:
         if i in users and i not in reached:
@@ -53,7 +64,7 @@ def read_agent2model(text: str, file: str, name: str) -> Chart:
         start=start,
         boxes=boxes,
         arrows=tuple(arrows),
-        slots={slot: _values(doc, slot) for slot in doc.keys(("scenario_variables",))},
+        slots=slots,
     )
 
 
@@ -75,7 +86,9 @@ def _role(doc: Fields, node: str) -> str:
 
 def _box(doc: Fields, node: str) -> Box:
     loc: Loc = ("nodes", node)
-    label = doc.text((*loc, "prompt")) or words(node)
+    variables = doc.keys(("scenario_variables",))
+    prompt = re.sub(r"\{(\w+)\}", lambda m: words(m[1]) if m[1] in variables else m[0], doc.text((*loc, "prompt")))
+    label = prompt or words(node)
     if "terminal" not in doc.keys(loc):
         return Box(label=label, kind=_KINDS[doc.text((*loc, "role"))], line=doc.line(loc))
     ending = doc.text((*loc, "terminal"))
@@ -122,6 +135,16 @@ def _through(doc: Fields, arrows: list[Arrow], drawn: dict[str, list[Arrow]], us
             label = ": ".join(part for part in (arrow.label, said, behind.label) if part)
             out.append(Arrow(source=arrow.source, target=behind.target, label=label, line=behind.line))
     return out
+
+
+def _asked(prompt: str, slots: Collection[str]) -> str | None:
+    """Find the scenario variable that a prompt asks for: the one with the most words, of those named in it."""
+    if not _ASKS.search(prompt):
+        return None
+    said = prompt.casefold()
+    named = {s: words(s).casefold() for s in slots}
+    found = [s for s, w in named.items() if w in said and re.search(rf"(?<!\w){re.escape(w)}s?(?!\w)", said)]
+    return max(found, key=len, default=None)
 
 
 def _values(doc: Fields, slot: str) -> tuple[str, ...]:

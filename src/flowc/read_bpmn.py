@@ -21,6 +21,7 @@ from flowc.bpmn_terms import (
     IGNORED,
     IGNORED_EVERYWHERE,
     MODEL,
+    called_by,
     check_known,
     descend,
     is_customer,
@@ -75,7 +76,7 @@ def _assistant(source: BpmnFile) -> tuple[Element, str]:
                 check_known(source.name, child, IGNORED["collaboration"] | {"participant"})
                 if child.name == "participant":
                     pools[local(child.attributes.get("processRef"))] = name_of(child)
-    called = {local(e.attributes.get("calledElement")) for e in descend(source.root) if e.name == "callActivity"}
+    called = {called_by(e) for e in descend(source.root) if e.name == "callActivity"}
     nothing = IGNORED["process"] | IGNORED_EVERYWHERE
     found = {n: p for n, p in source.processes.items() if any(c.name not in nothing for c in p.children)}
     if not found:

@@ -54,11 +54,11 @@ STYLING = _words(
 """Graphviz's attributes that say how and where to draw: left out. `style` is looked at for what is invisible."""
 
 MEANING = {
-    "graph": frozenset({"label"}),
+    "graph": frozenset({"label", "name"}),
     "node": frozenset({"label", "shape", "xlabel"}),
     "edge": frozenset({"label", "xlabel", "headlabel", "taillabel", "dir"}),
 }
-"""The attributes that say something, for each kind of object."""
+"""The attributes that say something, for each kind of object; the name of a graph is of networkx's."""
 
 TAGS = _words("b br font hr i img o s sub sup table td tr u vr")
 """The elements of Graphviz's HTML-like labels; the text between them is what counts."""
@@ -114,6 +114,7 @@ def read_dot(text: str, file: str, name: str) -> Chart:
     drawing = _Drawing(document, file, {}, {}, {}, {}, {})
     _open(drawing, len(document.groups) - 1, [])
     graph_name = document.groups[-1].name or ""
+    graph_name = graph_name or (drawing.title["name"].text if "name" in drawing.title else "")
     title = _label(drawing.title["label"], file, {"G": graph_name}) if "label" in drawing.title else ""
     edges = [_turned(edge, file) for edge in _visible(drawing)]
     boxes = _boxes(drawing, edges, graph_name)

@@ -1,8 +1,8 @@
 """Read a LangGraph graph (a Python file) into a Chart.
 
 Nodes are boxes, labelled with the first paragraph of their function's docstring or the words of their name; a node
-with conditional edges is a question, a ToolNode a tool. What the functions do, and where a `Command` without an
-annotation leads, is not in the graph and so not in the Chart.
+with several conditional edges is a question, a ToolNode a tool. What the functions do is not in the graph and so not in
+the Chart; a `Command` that leads to where nothing says, and `Send`, are refused.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -56,13 +57,15 @@ def chart_of(path: Path, name: str, tree: ast.Module, probed: Probed) -> Chart:
     """Make a Chart of what importing the file told, with its text parsed as `tree`; raises as `read_langgraph` does."""
     if probed.error:
         raise UserError(f"{path}:{probed.line}: {probed.error}")
+    _refuse_sends(path, tree)
     lines = _definitions(tree)
-    boxes = {n.id: _box(n, lines, probed.edges) for n in probed.nodes if n.id != _END or _reached(probed.edges)}
+    _check_commands(path, tree, lines, probed)
+    times = Counter(e.source for e in probed.edges)
+    edges = [e.model_copy(update={"conditional": e.conditional and times[e.source] > 1}) for e in probed.edges]
+    boxes = {n.id: _box(n, lines, edges) for n in probed.nodes if n.id != _END or _reached(edges)}
     for node in boxes:
-        _check_one_at_a_time(path, node, boxes[node].line, [e for e in probed.edges if e.source == node])
-    arrows = tuple(
-        Arrow(source=e.source, target=e.target, label=_label(e), line=boxes[e.source].line) for e in probed.edges
-    )
+        _check_one_at_a_time(path, node, boxes[node].line, [e for e in edges if e.source == node])
+    arrows = tuple(Arrow(source=e.source, target=e.target, label=_label(e), line=boxes[e.source].line) for e in edges)
     title = _first_paragraph(ast.get_docstring(tree) or "")
     return Chart(name=name, title=title, start=_START, boxes=boxes, arrows=arrows)
 
@@ -95,6 +98,32 @@ def _probe(path: Path, seconds: float) -> Probed:
             last = err.read().decode("utf-8", "replace").strip().splitlines()[-1:] or ["no message"]
             raise UserError(f"{path}:1: importing the file ends its process ({last[0][:200]}); mend it until `python` "
                             "runs it") from None  # fmt: skip
+
+
+def _refuse_sends(path: Path, tree: ast.Module) -> None:
+    """Refuse `Send`, which runs a node several times at once: nothing of it is in the graph."""
+    names = {a.asname or a.name for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module
+             and n.module.startswith("langgraph") for a in n.names if a.name == "Send"}  # fmt: skip
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
+            raise UserError(f"{path}:{node.lineno}:{node.col_offset + 1}: Send runs a node several times at once, but "
+                            "a conversation goes one way; lead to the nodes one after the other")  # fmt: skip
+
+
+def _check_commands(path: Path, tree: ast.Module, lines: dict[int, int], probed: Probed) -> None:
+    """Refuse a node whose function goes on with `Command(goto=...)` to where neither annotation nor node says."""
+    known = {e.source for e in probed.edges if e.conditional}
+    at = {lines.get(n.line, n.line): n.id for n in probed.nodes if n.line > 1 and n.id not in known}
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and function.lineno in at:
+            for call in ast.walk(function):
+                if (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Command"
+                        and any(k.arg == "goto" for k in call.keywords)):  # fmt: skip
+                    raise UserError(
+                        f"{path}:{call.lineno}:{call.col_offset + 1}: where this Command leads from "
+                        f"{at[function.lineno]!r} is not said; annotate the function's result, as in "
+                        'Command[Literal["next_node"]], or give add_node its destinations'
+                    )
 
 
 def _definitions(tree: ast.Module) -> dict[int, int]:

@@ -259,6 +259,10 @@ class _Reader:
             arrows.append(Arrow(source=source, target=target, label=link.label, line=self._line(link.at)))
             sources.add(source)
             targets.add(target)
+        begins = [box for box in self._boxes if box not in targets and meanings[box] != "comment"]
+        for box in targets if begins else ():
+            if meanings[box] == "start":  # Mermaid's pages draw small circles as junctions too
+                meanings[box] = "step"
         boxes = {
             box: Box(label=_label(box, drawn), kind=_kind(meanings[box], box in sources, box in targets),
                      line=self._line(drawn.at))

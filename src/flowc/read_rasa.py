@@ -2,7 +2,8 @@
 
 Every step is a box but those that only lead on: `noop` without conditions, `call` and `link`. A `collect` is a step
 that collects its slot, each of its rejections a step that leads back to it. `action_*` is a tool, `utter_*` a step,
-and `set_slots`, which changes what later conditions see, a tool too. Conditions are the labels of arrows.
+and `set_slots`, which changes what later conditions see, a tool too, as is the call of an MCP tool. Conditions are the
+labels of arrows; those on the slot that is collected right there are what the user answers.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from flowc.rasa_steps import END, Step, condition, either, label_of, read_flow
 from flowc.yaml_fields import Fields
 from flowc.yaml_lines import Loc
 
+_PERSON = "pattern_human_handoff"
+"""Rasa's own flow that hands the conversation over; a project may write it anew."""
 _MANY_BOXES = 5000  # a flow that is called at two places is drawn twice; calls in calls multiply
 
 
@@ -59,6 +62,7 @@ class _Drawing:
         self._arrows: list[Arrow] = []
         self._aliases: dict[str, tuple[str, Loc]] = {}
         self._taken = {END}
+        self._person = ""
 
     def draw(self, flow: str, name: str) -> Chart:
         """Draw a flow and all that it leads to."""
@@ -119,6 +123,13 @@ class _Drawing:
         """Give the first step of the flow that a call or a link leads to."""
         loc = (*step.loc, step.type)
         flow = self._doc.name(loc)
+        if flow == _PERSON and flow not in self._flows:
+            self._person = self._person or self._new_id(_PERSON, loc)
+            line = self._doc.line(loc)
+            self._boxes.setdefault(
+                self._person, Box(label="hand over to a colleague", kind="end", terminal="escalation", line=line)
+            )
+            return self._person
         if flow not in self._flows:
             self._doc.fail(loc, f"{step.type} leads to the flow {flow!r}, which is not in this file; add it to the "
                            "file, or put an action in its place")  # fmt: skip
