@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from flowc.chart import Chart
@@ -17,6 +18,11 @@ def reads(read: Callable[[], Chart], file: str) -> Chart | None:
         return None
     assert chart.boxes
     return chart
+
+
+def without_column(message: str) -> str:
+    """Give a message of `file:line:column: ...` with the line alone."""
+    return re.sub(r"^([^:]*:\d+):\d+", r"\1", message)
 
 
 def without_lines(chart: Chart) -> Chart:

@@ -15,7 +15,7 @@ from flowc.graph import Terminal
 from flowc.lint import told_of
 from flowc.read_agent2model import read_agent2model
 from flowc.records import UserError
-from tests.reading import reads, without_lines
+from tests.reading import reads, without_column, without_lines
 
 TEXT = """\
 name: trips
@@ -134,7 +134,7 @@ def test_a_mistake_is_named_with_its_line_and_a_remedy(case: str) -> None:
     assert old in TEXT
     with pytest.raises(UserError) as raised:
         read_agent2model(TEXT.replace(old, new, 1), "trips.yaml", "booking")
-    assert str(raised.value).startswith(f"trips.yaml:{expected}")
+    assert without_column(str(raised.value)).startswith(f"trips.yaml:{expected}")
 
 
 ROLES: dict[Kind, str] = {"step": "agent", "question": "decision", "tool": "tool"}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from flowc.chart import Arrow, Box, Chart, Kind
 from flowc.read_rasa import read_rasa
 from flowc.records import UserError
-from tests.reading import reads, without_lines
+from tests.reading import reads, without_column, without_lines
 
 TEXT = """\
 version: "3.1"
@@ -278,14 +278,27 @@ def test_a_mistake_is_named_with_its_line_and_a_remedy(case: str) -> None:
     assert old in TEXT
     with pytest.raises(UserError) as raised:
         read(TEXT.replace(old, new, 1))
-    assert str(raised.value).startswith(f"flows.yml:{expected}")
+    assert without_column(str(raised.value)).startswith(f"flows.yml:{expected}")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("utter: utter_how", "uter: utter_how", "22:9"),
+        ("next: ask", "next: asc", "40:17"),
+    ],
+)
+def test_a_mistake_has_its_column(old: str, new: str, place: str) -> None:
+    with pytest.raises(UserError) as raised:
+        read(TEXT.replace(old, new, 1))
+    assert str(raised.value).startswith(f"flows.yml:{place}: ")
 
 
 def test_one_of_several_flows_must_be_chosen() -> None:
-    with pytest.raises(UserError, match=r"^flows.yml:2: there are 3 flows; choose one of send_money, check, bye$"):
+    with pytest.raises(UserError, match=r"^flows.yml:2:1: there are 3 flows; choose one of send_money, check, bye$"):
         read(flow=None)
     with pytest.raises(
-        UserError, match=r"^flows.yml:2: there is no flow 'send'; choose one of send_money, check, bye$"
+        UserError, match=r"^flows.yml:2:1: there is no flow 'send'; choose one of send_money, check, bye$"
     ):
         read(flow="send")
 

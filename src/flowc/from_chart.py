@@ -108,7 +108,7 @@ def draft_of(chart: Chart, file: str) -> Draft:
         ("nodes", names[n], "edges", i) for n, ways in flow.ways.items() for i, a in enumerate(ways) if a.assumed
     )
     unasked = tuple(s for s, values in chart.slots.items() if values and s not in {*slots.names, *slots.only})
-    draft = Draft(graph, Source(None, _lines(flow, names, slots) | drawn), Drawn(assumed, flow.guessed, unasked))
+    draft = Draft(graph, Source(None, _lines(flow, names, slots) | drawn, {}), Drawn(assumed, flow.guessed, unasked))
 
     def fail_at(loc: Loc, message: str) -> NoReturn:
         raise UserError(f"{draft.source.place(file, loc)}: {message}")

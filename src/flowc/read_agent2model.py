@@ -31,7 +31,7 @@ def read_agent2model(text: str, file: str, name: str) -> Chart:
     that role becomes the label of the arrows that lead through it. Each scenario variable becomes a slot with the
     values of its list, numbers as they are written; where a description stands in place of a list, any text will do.
     It is collected where a prompt asks for it by its name and one way leads on; in braces, its name stands in words.
-    Raises UserError `file:line: what is wrong; what to do`.
+    Raises UserError `file:line:column: what is wrong; what to do`.
     """
     doc = Fields(text, file, "the flowchart is empty; it needs `nodes`")
     doc.keys((), ("name", "description", "start", "nodes", "scenario_variables"))

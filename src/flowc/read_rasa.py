@@ -33,7 +33,7 @@ class _Copy(NamedTuple):
 def read_rasa(text: str, file: str, name: str, flow: str | None) -> Chart:
     """Read one flow of a file; `name` is the procedure's name, and `flow` which to read where there are several.
 
-    Raises UserError `file:line: what is wrong; what to do`.
+    Raises UserError `file:line:column: what is wrong; what to do`.
     """
     doc = Fields(text, file, "there are no flows; write them under `flows`")
     doc.keys((), ("flows", "version"))

@@ -1,4 +1,4 @@
-"""Typed access to a YAML document of another tool: what is not as expected is named with its line and a remedy."""
+"""Typed access to a YAML document of another tool: what is not as expected is named with its place and a remedy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Fields:
 
     def fail(self, loc: Loc, message: str) -> NoReturn:
         """Raise a UserError for a place."""
-        raise UserError(f"{self._file}:{self.line(loc)}: {message}")
+        raise UserError(f"{self._file}:{self.line(loc)}:{self._source.column(loc)}: {message}")
 
     def get(self, loc: Loc) -> Any:
         """Give the value at a place as it is, None where nothing stands."""

@@ -21,20 +21,26 @@ class Source(NamedTuple):
 
     values: Any
     lines: dict[Loc, int]
+    columns: dict[Loc, int]
+    """Empty for a chart."""
 
     def line(self, loc: Loc) -> int:
         """Give the line of a location, or of the nearest one around it that is written in the document."""
-        return self._nearest(loc) or 1
+        return self.lines.get(self._nearest(loc)) or 1
+
+    def column(self, loc: Loc) -> int:
+        """Give the column where that line has the location, from 1."""
+        return self.columns.get(self._nearest(loc)) or 1
 
     def place(self, file: str, loc: Loc) -> str:
         """Give `file:line`, or the file alone where nothing is written: flowc adds endings and ways out to charts."""
-        line = self._nearest(loc)
+        line = self.lines.get(self._nearest(loc))
         return f"{file}:{line}" if line else file
 
-    def _nearest(self, loc: Loc) -> int | None:
+    def _nearest(self, loc: Loc) -> Loc:
         while loc and loc not in self.lines:
             loc = loc[:-1]
-        return self.lines.get(loc)
+        return loc
 
 
 def load_yaml(text: str, file: str, empty: str, verbatim: bool = False) -> Source:
@@ -72,6 +78,7 @@ def _root(loader: yaml.SafeLoader, file: str, empty: str) -> yaml.Node:
 
 def _build(loader: yaml.SafeLoader, root: yaml.Node, file: str, limit: int, verbatim: bool) -> Source:
     lines: dict[Loc, int] = {}
+    columns: dict[Loc, int] = {}
     inside: set[int] = set()
 
     def scalar(node: yaml.ScalarNode) -> Any:
@@ -89,6 +96,7 @@ def _build(loader: yaml.SafeLoader, root: yaml.Node, file: str, limit: int, verb
     def build(node: yaml.Node, loc: Loc) -> Any:
         line = node.start_mark.line + 1
         lines.setdefault(loc, line)
+        columns.setdefault(loc, node.start_mark.column + 1)
         if isinstance(node, yaml.ScalarNode):
             return scalar(node)
         if id(node) in inside:
@@ -107,10 +115,11 @@ def _build(loader: yaml.SafeLoader, root: yaml.Node, file: str, limit: int, verb
                 if key in out:
                     raise UserError(f"{file}:{line}: {key!r} is given twice; remove one")
                 lines[(*loc, key)] = line
+                columns[(*loc, key)] = key_node.start_mark.column + 1
                 out[key] = build(value_node, (*loc, key))
         else:
             out = tuple(build(item, (*loc, i)) for i, item in enumerate(node.value))
         inside.remove(id(node))
         return out
 
-    return Source(build(root, ()), lines)
+    return Source(build(root, ()), lines, columns)
