@@ -9,8 +9,10 @@ import pytest
 
 from flowc.data_card import data_card
 from flowc.filling import Deviations
+from flowc.from_chart import graph_of
 from flowc.generate import Generated, GenerateParams, generate
 from flowc.graph import Graph, edges, is_held_out, part
+from flowc.read_mermaid import read_mermaid
 from flowc.records import Conversation, canonical, read_jsonl, run_stage, write_json
 from flowc.scenarios import Scenario, is_held_out_path
 from stages.generate import main
@@ -134,6 +136,21 @@ def test_every_held_out_path_is_unknown_to_training_and_every_seen_path_known(tr
     for scenario in travel_data.scenarios:
         assert (scenario.path in trained) == (scenario.split == "seen_path")
     assert sum(c.path not in trained for c in travel_data.eval) == len(travel_data.eval) // 2
+
+
+def test_in_a_small_chart_training_sees_every_arrow_and_paths_are_held_out_where_any_is_left() -> None:
+    ways = "".join(f"  ask -->|way {i}| end{i}([Goodbye {i}])\n" for i in range(3))
+    chart = read_mermaid(f"flowchart TD\n  start([Hello]) --> ask{{Which road?}}\n{ways}", "x.mmd", "x")
+    params = PARAMS.model_copy(update={"train": 12, "scenarios": 8})
+    straight, leaving = (
+        generate(graph_of(chart, "x.mmd"), params.model_copy(update={"interrupts": share}), 0) for share in (0.0, 0.5)
+    )
+    for made in (straight, leaving):
+        assert made.metrics["coverage"]["edges"] == 1.0  # two of the three paths would be held out by their hash
+    assert straight.metrics["scenarios"] == {"seen_path": 8, "held_out_path": 0}
+    assert leaving.metrics["scenarios"] == {"seen_path": 4, "held_out_path": 4}
+    trained = {c.path for c in leaving.train}
+    assert all((s.path in trained) == (s.split == "seen_path") for s in leaving.scenarios)
 
 
 def test_a_branch_begins_with_the_words_of_its_trunk(travel_data: Generated) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from flowc.graph import Graph, edges
 from flowc.parse import parse_procedure
-from flowc.sampling import edge_pairs, sample
+from flowc.sampling import TooFewPathsError, edge_pairs, sample, without_spare
 from flowc.scenarios import Scenario, SplitName, is_held_out_path
 from tests.example import NO_DEVIATIONS, TEXT, example_graph, example_scenarios, play
 
@@ -113,6 +113,25 @@ def test_a_budget_that_can_cover_every_pair_of_edges_does() -> None:
     assert len(edge_pairs(graph)) == 100
     assert 0 < len(held_out) < 40
     assert missing == held_out
+
+
+def test_an_edge_that_lies_on_held_out_paths_alone_is_trained_on() -> None:
+    graph = chain_of_hubs(12)
+    every = {f"{n}.{e.id}" for n, e in edges(graph)}
+    plain = [f"hub{i}.on" for i in range(13)]
+    single = {(*plain[:i], f"hub{i}.off{k}") for i in range(12) for k in range(8)} | {tuple(plain)}
+    spare = without_spare(graph, 0)
+    assert spare == {path for path in single if is_held_out_path(path)}
+    without = sample(graph, 110, "train", NO_DEVIATIONS, 0.0, seed=0)
+    assert every - {step for s in without for step in s.path} == {path[-1] for path in spare}
+    drawn = sample(graph, 130, "train", NO_DEVIATIONS, 0.0, seed=0, never_held_out=spare)
+    assert {step for s in drawn for step in s.path} == every
+    with pytest.raises(TooFewPathsError):
+        sample(graph, 1, "held_out_path", NO_DEVIATIONS, 0.0, seed=0, never_held_out=spare)
+
+
+def test_where_edges_have_other_paths_all_that_are_held_out_stay_so(table: Graph) -> None:
+    assert without_spare(table, 0) == frozenset()
 
 
 def test_pairs_are_walked_to_in_training_alone() -> None:

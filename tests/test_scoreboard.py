@@ -106,6 +106,17 @@ def test_a_target_that_the_interval_does_not_bear_out_is_named() -> None:
     assert surely.endswith("information accuracy at least 98 % (all met).")
 
 
+def test_where_training_needs_every_path_none_is_held_out_and_no_target_asks_for_it() -> None:
+    found = scores()
+    del found["arms"]["compiled"]["by_split"]["held_out_path"]
+    targets = Targets(seen_path=0.95, held_out_path=0.9, information_accuracy=0.98)
+    said = verdict(found, targets)
+    assert "follow the procedure? Yes.**" in said
+    assert ", with none held out, for it needs all, always with phrases" in said
+    assert "task success on held-out paths" not in said
+    assert row_of(overview([found], ["a"], [targets]), "a")[1] == "Yes"
+
+
 def test_what_judges_see_as_failure_stands_in_a_column_for_each() -> None:
     found = scores()
     found["arms"]["compiled"]["failure"] |= {"claude.task_success": rate(0.2, 0.1, 0.3, n=40, unscored=20)}

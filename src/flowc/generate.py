@@ -23,7 +23,7 @@ from flowc.llm_params import LlmParams
 from flowc.own_transcripts import Own
 from flowc.quality_gate import Curated, Gate, curate, gate_metrics
 from flowc.records import Conversation, Record
-from flowc.sampling import edge_pairs, sample
+from flowc.sampling import TooFewPathsError, edge_pairs, sample, without_spare
 from flowc.scenarios import Scenario, SplitName
 from flowc.teacher import converse
 
@@ -88,12 +88,22 @@ class Generated(NamedTuple):
 def planned(graph: Graph, params: GenerateParams, seed: int) -> Planned:
     """Plan everything for one procedure.
 
-    Raises ValueError when the procedure has too few paths or a pool too few values.
+    Raises ValueError when the procedure has no path to an ending or a pool too few values.
     """
+    covers = params.train >= sum(1 for _ in edges(graph))
+    never_held_out = without_spare(graph, seed) if covers else ()
 
     def scenarios(count: int, split: SplitName, salt: int) -> list[Scenario]:
         among = {s.path for s in train_plans} if split == "seen_path" else ()
-        return sample(graph, count, split, params.deviations, params.interrupts, seed + salt, among)
+        return sample(graph, count, split, params.deviations, params.interrupts, seed + salt, among, never_held_out)
+
+    def held_out_and_seen(count: int, salt: int) -> list[Scenario]:
+        """Half of each, or all on seen paths where training needs every path."""
+        try:
+            held_out = scenarios(count // 2, "held_out_path", salt)
+        except TooFewPathsError:
+            held_out = []
+        return held_out + scenarios(count - len(held_out), "seen_path", salt)
 
     train_plans: list[Scenario] = []
     train_plans = scenarios(params.train, "train", 0)
@@ -102,10 +112,7 @@ def planned(graph: Graph, params: GenerateParams, seed: int) -> Planned:
     if strays:  # the more a user says beside the point, the harder it is to tell which fact is asked for
         strays += ["side_question"] * (len(graph.knowledge) // 2)
     families = [[trunk, *branches(graph, trunk, params.branches, rng, strays)] for trunk in train_plans]
-    eval_plans = scenarios(params.eval // 2, "held_out_path", 1)
-    eval_plans += scenarios(params.eval - params.eval // 2, "seen_path", 1)
-    tests = scenarios(params.scenarios // 2, "held_out_path", 2)
-    tests += scenarios(params.scenarios - params.scenarios // 2, "seen_path", 2)
+    eval_plans, tests = held_out_and_seen(params.eval, 1), held_out_and_seen(params.scenarios, 2)
     return Planned(families, eval_plans, sorted({s.id: s for s in tests}.values(), key=lambda s: s.id))
 
 
@@ -115,8 +122,8 @@ def generate(
     """Generate everything for one procedure, in the words of a teacher or, without one, in scripted words.
 
     Own transcripts are trained on too. The same arguments and, of a teacher, the same words give the same bytes.
-    Raises ValueError when the procedure has too few paths or a pool too few values, when the gate would drop too much,
-    or when nothing was written.
+    Raises ValueError when the procedure has no path to an ending or a pool too few values, when the gate would drop too
+    much, or when nothing was written.
     """
     plan = planned(graph, params, seed)
     write = teacher or scripted(graph, params.variety)

@@ -25,6 +25,35 @@ Pair = tuple[str, str]
 """Two edges, `node.edge` each, of which the second leaves the node that the first leads to."""
 
 
+class TooFewPathsError(ValueError):
+    """A procedure has no path for a split."""
+
+
+def without_spare(graph: Graph, seed: int) -> frozenset[tuple[str, ...]]:
+    """Give a path for each edge that walks find on paths that would be held out alone: training has to see each edge.
+
+    Small charts have such edges, and in one without loops every edge to an ending is on a single path.
+    """
+    rng, none = Random(f"{seed}:{graph.procedure}:without_spare"), Counter[str]()
+    covered: set[str] = set()
+    out = set()
+    for name, edge in edges(graph):
+        target = f"{name}.{edge.id}"
+        if target in covered:
+            continue
+        steps = _distances(graph, name)
+        path: tuple[str, ...] = ()
+        for nearer in (*[None] * _TRIES_TO_TARGET, *[steps] * _TRIES_TO_TARGET):  # anywhere, then the shortest way
+            walked = _walk(graph, rng, none, begin(graph), (target, ""), nearer)
+            path = walked if target in walked else path
+            if path and not is_held_out_path(path):
+                break
+        covered.update(path)
+        if path and is_held_out_path(path):
+            out.add(path)
+    return frozenset(out)
+
+
 def sample(
     graph: Graph,
     count: int,
@@ -33,29 +62,32 @@ def sample(
     interrupt_share: float,
     seed: int,
     among: Collection[tuple[str, ...]] = (),
+    never_held_out: Collection[tuple[str, ...]] = (),
 ) -> list[Scenario]:
     """Sample `count` scenarios of one split; the same arguments give the same scenarios.
 
-    With `among` the paths are drawn from it, each as likely as the next: those that training has seen.
+    With `among` the paths are drawn from it, each as likely as the next: those that training has seen. Those of
+    `never_held_out` belong to training, which begins with them.
 
     Edges that few scenarios have taken so far are preferred at hubs, so that rare branches are not starved. In
     training, pairs of edges that none has taken are walked to, from when as many are missing as paths may still be
     drawn; so the budget covers what it can, and ordinary paths fill what is left.
-    Raises ValueError when the procedure has too few paths to hold any out.
+    Raises TooFewPathsError when the procedure has no path for the split.
     """
     rng = Random(f"{seed}:{graph.procedure}:{split}")
+    first = sorted(never_held_out) if split == "train" else []
     visits: Counter[str] = Counter()
     missing = set() if among or split != "train" else edge_pairs(graph)
     out = []
     for i in range(count):
-        path: tuple[str, ...] = ()
+        path: tuple[str, ...] = first[i] if i < len(first) else ()
         if among:
             path = rng.choice(sorted(set(among)))
         while not path and missing and len(missing) >= count - i:
             target = rng.choice(sorted(missing))
             missing.discard(target)  # where no walk leads there, it is not tried again
             path = _path_to(graph, rng, visits, target)
-        path = path or _sample_path(graph, rng, visits, split, interrupt_share)
+        path = path or _sample_path(graph, rng, visits, split, interrupt_share, never_held_out)
         visits.update(path)
         missing -= set(pairwise(path))
         persona = PERSONAS[i % len(PERSONAS)]
@@ -73,17 +105,23 @@ def edge_pairs(graph: Graph) -> set[Pair]:
 
 
 def _sample_path(
-    graph: Graph, rng: Random, visits: Counter[str], split: SplitName, interrupt_share: float
+    graph: Graph,
+    rng: Random,
+    visits: Counter[str],
+    split: SplitName,
+    interrupt_share: float,
+    never_held_out: Collection[tuple[str, ...]],
 ) -> tuple[str, ...]:
     for _ in range(_TRIES):
         path = _walk(graph, rng, visits, begin(graph))
         if path and rng.random() < interrupt_share:
             path = _interrupt(graph, path, rng, visits)
-        if path and is_held_out_path(path) == (split == "held_out_path"):
+        held_out = is_held_out_path(path) and path not in never_held_out
+        if path and held_out == (split == "held_out_path"):
             return path
-    raise ValueError(
+    raise TooFewPathsError(
         f"procedure {graph.procedure!r} has too few paths for the split {split}: none was found in {_TRIES} "
-        "walks; add a branch or an interrupt, or set the number of conversations of this split to 0"
+        "walks; add a branch or an interrupt"
     )
 
 
@@ -148,7 +186,7 @@ def _walk(
                 w * _leads(f"{node}.{e.id}", e.to, node, target[0], steps)
                 for w, e in zip(weights, options, strict=True)
             ]
-        elif path and path[-1] == target[0]:
+        elif path and path[-1] == target[0] and target[1]:
             weights = [w * (f"{node}.{e.id}" == target[1]) for w, e in zip(weights, options, strict=True)]
         if not any(weights):
             return ()

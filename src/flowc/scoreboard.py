@@ -259,15 +259,19 @@ class Wanted(NamedTuple):
     what: str
     found: Rate | None
     least: float
+    asked: bool = True
+    """Whether there are scenarios that ask for it: where training needs every path, none is held out."""
 
 
 def _wanted(scores: Json, targets: Targets) -> list[Wanted]:
     compiled = arm(scores, ARMS[0])
     by_split = {s: rate((section(compiled, "by_split", s) or {}).get("task_success")) for s in SPLITS}
     facts = rate(compiled.get("information_accuracy"))
+    held_out = f"task success on {SPLITS['held_out_path']}"
+    any_held_out = by_split["seen_path"] is None or by_split["held_out_path"] is not None
     out = [
         Wanted(f"task success on {SPLITS['seen_path']}", by_split["seen_path"], targets.seen_path),
-        Wanted(f"task success on {SPLITS['held_out_path']}", by_split["held_out_path"], targets.held_out_path),
+        Wanted(held_out, by_split["held_out_path"], targets.held_out_path, any_held_out),
         Wanted("information accuracy", facts, targets.information_accuracy),
     ]
     if targets.knowledge is not None:
@@ -280,17 +284,17 @@ def _knowledge(one: Json) -> Rate | None:
 
 
 def _missed(wanted: Sequence[Wanted]) -> list[str]:
-    return [what for what, found, least in wanted if found and found.mean is not None and found.mean < least]
+    return [w.what for w in wanted if w.found and w.found.mean is not None and w.found.mean < w.least]
 
 
 def _unsure(wanted: Sequence[Wanted]) -> list[str]:
     """What meets its target by the mean, while the interval reaches below it."""
-    met = [(what, found.low, least) for what, found, least in wanted if found and (found.mean or 0.0) >= least]
+    met = [(w.what, w.found.low, w.least) for w in wanted if w.found and (w.found.mean or 0.0) >= w.least]
     return [what for what, low, least in met if low is not None and low < least]
 
 
 def _unknown(wanted: Sequence[Wanted]) -> list[str]:
-    return [what for what, found, _ in wanted if found is None or found.mean is None]
+    return [w.what for w in wanted if w.asked and (w.found is None or w.found.mean is None)]
 
 
 def _answer(wanted: Sequence[Wanted]) -> str:
@@ -323,7 +327,8 @@ def verdict(scores: Json, targets: Targets) -> str:
     wanted = _wanted(scores, targets)
     seen, held_out, facts = (w.found for w in wanted[:3])
     missed, unknown, unsure = _missed(wanted), _unknown(wanted), _unsure(wanted)
-    goals = ", ".join(f"{what} at least {percent(least)}" for what, _, least in wanted)
+    goals = ", ".join(f"{w.what} at least {percent(w.least)}" for w in wanted if w.asked)
+    elsewhere = f"on held-out paths {sentence(held_out)}" if wanted[1].asked else "with none held out, for it needs all"
     short = [f"missed: {', '.join(missed)}"] if missed else []
     short += [f"not known: {', '.join(unknown)}"] if unknown else []
     short = short or ["all met"]
@@ -337,8 +342,7 @@ def verdict(scores: Json, targets: Targets) -> str:
     return (
         f"**Does the compiled model follow the procedure? {_answer(wanted)}.** Its conversations reach the ending "
         f"that their scenario calls for in {sentence(rate(arm(scores, ARMS[0]).get('task_success')))}: on paths that "
-        f"training saw {sentence(seen)}, on held-out paths "
-        f"{sentence(held_out)}, always with phrases from users that training never saw. "
+        f"training saw {sentence(seen)}, {elsewhere}, always with phrases from users that training never saw. "
         f"Information accuracy (what a conversation states is right) is {sentence(facts)}. {asked}Targets: {goals} "
         f"({'; '.join(short)})."
     )
