@@ -13,7 +13,7 @@ from flowc.conformance import judge
 from flowc.deviation_phrases import SAYS, with_phrases
 from flowc.deviations import KINDS, answering, first_part, interrupt_for, kind_of
 from flowc.filling import STRAYS, Deviations
-from flowc.generate import GenerateParams, generate
+from flowc.generate import GenerateParams, generate, planned
 from flowc.given_away import given_away
 from flowc.graph import Graph, Interrupt, part, split_bank
 from flowc.parse import parse_procedure
@@ -168,6 +168,19 @@ def test_branches_put_every_stray_to_the_model_and_none_by_default(tolerant: Gra
     trunk = sample(tolerant, 1, "train", NO_DEVIATIONS, 0, seed=0)[0]
     planned = {k for b in branches(tolerant, trunk, 40, Random(0)) for k in kinds(tolerant, b)}
     assert planned & set(ANSWERED) == {"human"}
+
+
+def test_where_users_stray_each_fact_is_asked_for_as_often_as_each_kind_occurs() -> None:
+    shares = Deviations(**dict.fromkeys(Deviations.model_fields, 0.02))
+    params = GenerateParams(
+        teacher="scripted", train=60, branches=8, variety=0.3, eval=4, scenarios=8, interrupts=0.2, deviations=shares,
+    )  # fmt: skip
+    zoom = load("zoom_support")
+    last = [b.script[-1].before.split(":") for _, *left in planned(zoom, params, 0).families for b in left]
+    asked = Counter(kind for kind, *_ in last)
+    strays = [k for k in (*STRAYS, "restructuring") if k != "human"]
+    assert asked["side_question"] / len(zoom.knowledge) >= sum(asked[k] for k in strays) / len(strays)
+    assert {name for kind, *rest in last if kind == "side_question" for name in rest} == set(zoom.knowledge)
 
 
 def test_half_of_the_strays_get_a_branch_of_each_trunk_and_none_is_starved(tolerant: Graph) -> None:

@@ -110,7 +110,7 @@ def planned(graph: Graph, params: GenerateParams, seed: int) -> Planned:
     rng = Random(f"{seed}:{graph.procedure}:branches")
     strays = [kind for kind in (*STRAYS, "restructuring") if getattr(params.deviations, kind)]
     if strays:  # the more a user says beside the point, the harder it is to tell which fact is asked for
-        strays += ["side_question"] * (len(graph.knowledge) // 2)
+        strays += ["side_question"] * len(graph.knowledge)
     families = [[trunk, *branches(graph, trunk, params.branches, rng, strays)] for trunk in train_plans]
     eval_plans, tests = held_out_and_seen(params.eval, 1), held_out_and_seen(params.scenarios, 2)
     return Planned(families, eval_plans, sorted({s.id: s for s in tests}.values(), key=lambda s: s.id))
