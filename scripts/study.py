@@ -71,16 +71,23 @@ def _wait(command: Sequence[str]) -> int:
 
 
 def lay_out(revision: str, folder: Path) -> None:
-    """Replace a folder by the reports/ of a revision, with its params.yaml."""
-    archive = subprocess.run(["git", "archive", revision, "reports", "params.yaml"], check=True, stdout=subprocess.PIPE)
+    """Replace a folder by what the stages of a revision write into reports/, with its params.yaml.
+
+    Git has more there: what the commit under the experiment had of stages that the experiment does without.
+    """
+    with Repo(rev=revision) as repo:
+        made = sorted(o.fs_path.lstrip("/") for o in repo.index.outs)
+    reports = [path for path in made if path.startswith("reports/")]
+    command = ["git", "archive", revision, "params.yaml", *reports]
+    archive = subprocess.run(command, check=True, stdout=subprocess.PIPE)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".study-") as part:
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
             files.extractall(part, filter="data")
-        reports = Path(part) / "reports"
-        (Path(part) / "params.yaml").rename(reports / "params.yaml")
+        laid = Path(part) / "reports"
+        (Path(part) / "params.yaml").rename(laid / "params.yaml")
         shutil.rmtree(folder, ignore_errors=True)
-        reports.rename(folder)
+        laid.rename(folder)
 
 
 if __name__ == "__main__":

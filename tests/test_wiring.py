@@ -83,7 +83,8 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a repository in which everything is up to date and committed."""
     folder = tmp_path_factory.mktemp("wiring") / "repository"
     workspace = Wired(copy_repository(folder).folder)
-    shutil.rmtree(folder / "reports", ignore_errors=True)
+    for made in ("reports", "docs/study"):
+        shutil.rmtree(folder / made, ignore_errors=True)
     cut_prices(folder)
     workspace.add("zoom_support", "Start zoom")
     workspace.edit("conf/config.yaml", "arms: [floor, in_context, orchestrated]", "arms: [floor]")
@@ -169,6 +170,11 @@ def test_an_experiment_overrides_a_value(pipeline: Wired) -> None:
 def test_a_study_that_was_killed_continues_and_lays_its_report_out(pipeline: Wired) -> None:
     study = ("python", "-m", "scripts.study", "docs/study")
     names = ("travel_booking", "zoom_support", "insurance_claims")
+    former = "timings/baseline/of_another_run.json"  # committed, and made by no stage of the study
+    (pipeline.folder / "reports" / former).parent.mkdir(parents=True, exist_ok=True)
+    (pipeline.folder / "reports" / former).write_text("{}")
+    pipeline.run("git", "add", "reports")
+    pipeline.run("git", "commit", "-qm", "of another run")
     pipeline.log.write_text("")
     pipeline.environment["WIRING_KILL"] = "train@insurance_claims"
     with pytest.raises(AssertionError, match="ended with -9"):
@@ -191,6 +197,7 @@ def test_a_study_that_was_killed_continues_and_lays_its_report_out(pipeline: Wir
     laid = pipeline.folder / "docs/study"
     assert all((laid / f"{kind}/{p}.json").is_file() for kind in ("generation", "scores", "training") for p in names)
     assert (laid / "report.md").is_file() and list((laid / "plots").iterdir())
+    assert (laid / former).parent.is_dir() and not (laid / former).exists()
     params = yaml.safe_load((laid / "params.yaml").read_text())
     assert params["procedures"] == sorted(names, key=params["procedures"].index)
     assert pipeline.run("git", "status", "--short") == "?? docs/study/\n"

@@ -2,7 +2,7 @@
 
 The plan is the same for every teacher; `scripted` is the offline one. Training conversations use the training part of
 every path set, phrase bank and value pool; `eval` and the scenarios hold out user phrases and values, and half of the
-scenarios hold out the path as well.
+scenarios hold out the path as well, where training can spare one.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class GenerateParams(Record):
     branches: int = Field(ge=0)
     """Branches of each of them: other ways on from one of its steps, cheap to train on."""
     eval: int = Field(ge=1)
-    """Held-out conversations for the eval loss and the benchmark, half of them on held-out paths."""
+    """Held-out conversations for the eval loss and the benchmark, half of them on held-out paths if there are any."""
     scenarios: int = Field(ge=2)
-    """Scenarios of the simulation, half of them on held-out paths."""
+    """Scenarios of the simulation, half of them on held-out paths if there are any."""
     variety: float = Field(ge=0, le=1)
     """Share of the assistant's utterances drawn from the whole of their bank; the others are its first phrase."""
     interrupts: float = Field(ge=0, le=1)

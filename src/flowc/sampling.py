@@ -32,7 +32,7 @@ class TooFewPathsError(ValueError):
 def without_spare(graph: Graph, seed: int) -> frozenset[tuple[str, ...]]:
     """Give a path for each edge that walks find on paths that would be held out alone: training has to see each edge.
 
-    Small charts have such edges, and in one without loops every edge to an ending is on a single path.
+    Small charts have such edges, and in one whose ways never meet again every edge to an ending is on a single path.
     """
     rng, none = Random(f"{seed}:{graph.procedure}:without_spare"), Counter[str]()
     covered: set[str] = set()
