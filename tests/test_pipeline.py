@@ -275,11 +275,34 @@ def test_make_help_names_every_target() -> None:
     assert [t for t in targets if f"make {t}" not in said] == ["help"]
 
 
-def test_the_readme_lists_every_module_and_stage() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    names = [f"{m.stem}.py" for m in LIBRARY if m.stem != "__init__"]
-    assert [n for n in names if n not in readme] == []
-    assert [v for v in VERBS if v not in readme] == []
+def test_the_readme_lists_exactly_the_files_of_stages_scripts_and_library() -> None:
+    tree = (ROOT / "README.md").read_text(encoding="utf-8").split("## What is where")[1].split("```")[1]
+    listed: dict[str, list[str]] = {}
+    folder = ""
+    for line in tree.splitlines():
+        name = re.match(r"(?:  )?(\S+)", line)
+        if name and line.startswith("  "):
+            listed.setdefault(folder, []).append(name[1].rstrip("/"))
+        elif name:
+            folder = name[1]
+    for folder in ("stages/", "scripts/", "src/flowc/"):
+        there = {p.name for p in (ROOT / folder).iterdir() if not p.name.startswith("__")}
+        assert sorted(listed[folder]) == sorted(there)
+
+
+PAGES = ["README.md", *sorted(p.relative_to(ROOT).as_posix() for p in (ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_links_to_and_tells_to_run_is_there(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if not link.startswith("http")]
+    assert [link for link in links if not ((ROOT / page).parent / link).exists()] == []
+    modules = re.findall(r"python -m ((?:scripts|stages)\.\w+)", re.sub(r"-m\s+", "-m ", text))
+    assert [m for m in modules if not (ROOT / f"{m.replace('.', '/')}.py").is_file()] == []
+    targets = re.findall(r"^([a-z_]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    named = re.findall(r"(?:^|`)make ([a-z_]+)", text, re.M)
+    assert [t for t in named if t not in targets] == []
 
 
 def test_every_compiled_procedure_is_listed_as_an_artifact() -> None:
