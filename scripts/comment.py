@@ -38,7 +38,8 @@ def main() -> None:
         print(post(page, int(event["pull_request"]["number"])))
     except urllib.error.HTTPError as e:
         if e.code not in (401, 403, 404):
-            raise UserError(f"GitHub refused the comment: {e.code} {e.read().decode(errors='replace')[:300]}") from None
+            said = e.read().decode(errors="replace")[:300]
+            raise UserError(f"GitHub refused the comment: {e.code} {said}; the page is in the job's summary") from None
         print(f"this token may not comment ({e.code}), as on a fork: the page is in the job's summary")
 
 

@@ -7,7 +7,6 @@ is sent or written, and no key is needed; params.yaml stays as it is.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -17,29 +16,33 @@ from flowc.generate import GenerateParams, planned
 from flowc.graph import Graph
 from flowc.llm_teacher import LlmTeacher
 from flowc.overrides import for_procedure
-from flowc.records import UserError, read_record
+from flowc.records import UserError, read_record, run_stage
 from flowc.spend import PricesParams
 from scripts.compose import composed
 
 
 def main() -> None:
     """Plan everything, ask nobody, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m scripts.dry_run", description=__doc__)
     parser.add_argument("graph", type=Path, help="the procedure's graph, as `dvc repro parse` writes it")
     parser.add_argument("prompts", type=Path, help="folder of the teachers' prompts, by version")
     parser.add_argument("overrides", nargs="*", help="params, as for `make params`")
     args = parser.parse_args()
-    try:
-        cache = Path(".flowc") / "responses.sqlite"
-        print(told(read_record(args.graph, Graph), args.prompts, args.overrides, Path("conf"), cache))
-    except (UserError, ValidationError) as e:
-        sys.exit(f"error: {e}")
+    cache = Path(".flowc") / "responses.sqlite"
+    print(told(read_record(args.graph, Graph), args.prompts, args.overrides, Path("conf"), cache))
 
 
 def told(graph: Graph, prompts: Path, overrides: list[str], conf: Path, cache: Path) -> str:
-    """Give what would be sent first, and the counts."""
+    """Give what would be sent first, and the counts.
+
+    Raises UserError for params that no stage would take, and for a teacher that asks nobody.
+    """
     values = composed(conf, overrides).params
-    shared = GenerateParams.model_validate(values["generate"])
+    try:
+        shared = GenerateParams.model_validate(values["generate"])
+        prices = PricesParams.model_validate(values["prices"])
+    except ValidationError as e:
+        raise UserError(f"{e}; mend the override, or conf/") from None
     params = for_procedure(shared, "generate", values["sources"], graph.procedure)
     if params.teacher == "scripted" or params.llm is None:
         raise UserError("the teacher `scripted` asks nobody; choose another, for example generate=anthropic")
@@ -47,7 +50,7 @@ def told(graph: Graph, prompts: Path, overrides: list[str], conf: Path, cache: P
         graph,
         params.teacher,
         params.llm,
-        PricesParams.model_validate(values["prices"]),
+        prices,
         read_prompts(prompts / params.llm.prompts),
         params.variety,
         cache,
@@ -59,4 +62,4 @@ def told(graph: Graph, prompts: Path, overrides: list[str], conf: Path, cache: P
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -89,10 +89,7 @@ def keep_overrides(file: Path, overrides: list[str]) -> None:
 
 
 def measure(folder: Path, edit: Edit, overrides: list[str]) -> Compiled:
-    """Clone, edit, recompile to the gate; read what it says.
-
-    Raises UserError when the recompile stopped before its gate.
-    """
+    """Clone, edit, recompile to the gate; read what it says, and raise as `read` and `make_edit` do."""
     base = git("rev-parse", "HEAD")
     shutil.rmtree(folder, ignore_errors=True)
     git("clone", "--quiet", ".", str(folder))
@@ -105,15 +102,22 @@ def measure(folder: Path, edit: Edit, overrides: list[str]) -> Compiled:
 
 
 def make_edit(file: Path, edit: Edit) -> None:
-    """Replace the text, which has to stand there once."""
+    """Replace the text.
+
+    Raises UserError when it does not stand there exactly once.
+    """
     before = file.read_text(encoding="utf-8")
     if before.count(edit.old) != 1:
-        raise UserError(f"{file}: {edit.old!r} stands there {before.count(edit.old)} times, and not once")
+        times = before.count(edit.old)
+        raise UserError(f"{file}: {edit.old!r} stands there {times} times, not once; correct EDIT in the script")
     file.write_text(before.replace(edit.old, edit.new), encoding="utf-8")
 
 
 def read(folder: Path, procedure: str) -> Compiled:
-    """Read what a recompile in a clone left."""
+    """Read what a recompile in a clone left.
+
+    Raises UserError when it stopped before its gate.
+    """
     answer = folder / "recompile" / "gate.json"
     gate = json.loads(answer.read_text(encoding="utf-8")) if answer.exists() else {}
     result = gate.get("procedures", {}).get(procedure)

@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def played_by(model: str, temperature: float, graph: Graph, seed: int) -> MakeUser:
-    """Give users that a served language model plays."""
+    """Give users that a served language model plays; raises UserError when nothing says where it is served."""
     url = os.environ.get("FLOWC_USER_URL")
     if not url:
         raise UserError(f"FLOWC_USER_URL is not set; say where {model} is served, as in http://127.0.0.1:8000/v1")

@@ -35,8 +35,8 @@ def main() -> None:
     parser.add_argument("--transcripts", type=Path, help="where to write the conversations, JSONL")
     args = parser.parse_args()
     graph, scenarios = read_record(args.graph, Graph), read_jsonl(args.scenarios, Scenario)
-    words, tracker = read_words(args.words, graph), Tracker(graph, load_value("seed", int))
     params, seed = load("simulate", SimulateParams), load_value("seed", int)
+    words, tracker = read_words(args.words, graph), Tracker(graph, seed)
     with serve(args.model, load("serve", ServeParams)) as server:
         client = connect(server)
 

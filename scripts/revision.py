@@ -85,7 +85,10 @@ class Revision:
 
 
 def branched_from(name: str) -> Revision:
-    """Give the commit at which the work here left `name`: what a branch began from, or `name` itself."""
+    """Give the commit at which the work here left `name`: what a branch began from, or `name` itself.
+
+    Raises UserError when Git does not know it.
+    """
     try:
         return Revision(git("merge-base", name, "HEAD"), name)
     except UserError as e:

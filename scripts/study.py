@@ -21,10 +21,12 @@ from pathlib import Path
 from dvc.lock import LockError
 from dvc.repo import Repo
 
+from flowc.records import UserError, run_stage
+
 
 def main() -> None:
     """Run the experiment, then replace the folder by what it reports."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m scripts.study", description=__doc__)
     parser.add_argument("folder", type=Path, help="where to lay the report out; replaced")
     parser.add_argument("overrides", nargs="*", help="other params, as for `make params`")
     args = parser.parse_args()
@@ -38,8 +40,10 @@ def main() -> None:
     status = _wait([sys.executable, "-m", "dvc", *command, *(w for o in overrides for w in ("--set-param", o))])
     found = _references(name)
     if status or not found:
-        sys.exit(f"error: the experiment {name} stopped before its end; mend what is said above, if anything, and "
-                 "start it again: it continues from there")  # fmt: skip
+        raise UserError(
+            f"the experiment {name} stopped before its end; mend what is said above, if anything, and start it again: "
+            "it continues from there"
+        )
     lay_out(found[0], args.folder)
     print(f"The report: {args.folder / 'report.md'}. `dvc exp apply {name}` fetches its models, data and params.")
 
@@ -50,7 +54,7 @@ def _sweep() -> None:
         with Repo() as repo, repo.lock:
             shutil.rmtree(Path(repo.tmp_dir) / "exps" / "standalone", ignore_errors=True)
     except LockError as e:
-        sys.exit(f"error: DVC is at work in this repository; wait for it, or end it ({e})")
+        raise UserError(f"DVC is at work in this repository; wait for it, or end it ({e})") from None
 
 
 def _references(name: str) -> list[str]:
@@ -91,4 +95,4 @@ def lay_out(revision: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

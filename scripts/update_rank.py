@@ -14,7 +14,7 @@ from flowc.update_rank import by_kind, kinds_table, update_ranks
 
 def main() -> None:
     """Measure, and print a table in Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m scripts.update_rank", description=__doc__)
     parser.add_argument("before", type=Path, help="the base model")
     parser.add_argument("after", type=Path, help="the compiled model")
     args = parser.parse_args()

@@ -41,11 +41,17 @@ def scenario_set(graph: Graph, kind: str, count: int, seed: int) -> list[Scenari
     if kind not in PLAYABLE:
         raise UserError(f"{kind!r} is no kind of deviation to make a set of; known are {', '.join(PLAYABLE)}")
     if kind in SAYS and not answering(graph, kind):
-        raise UserError(f"{graph.procedure} answers {kind!r} by going elsewhere, which `generate.interrupts` draws")
+        raise UserError(
+            f"{graph.procedure} answers {kind!r} by going elsewhere, which `generate.interrupts` draws; leave it out "
+            "here, or give its interrupt `say` in place of `to`"
+        )
     shares = Deviations.model_validate(dict.fromkeys(PLAYABLE, 0.0) | {kind: 1.0})
     names = {kind, f"{kind}_several"}
     drawn = sample(graph, 4 * count, "seen_path", shares, 0, seed)
     found = [s for s in drawn if names & set(kinds(graph, s))][:count]
     if len(found) < count:
-        raise UserError(f"{graph.procedure} has no place for {kind!r} in {4 * count - len(found)} of {4 * count} paths")
+        raise UserError(
+            f"{graph.procedure} has a place for {kind!r} in {len(found)} of {4 * count} paths, and {count} are wanted; "
+            "ask for fewer conversations, or leave this kind out"
+        )
     return sorted(found, key=lambda s: s.id)
