@@ -41,7 +41,7 @@ def main() -> None:
         sweeps[procedure] = read_sweep(shown, procedure, LAYOUT, _read)
         plots[procedure] = f"{args.page.stem}-{procedure}.png"
         draw_sweep(args.page.parent / plots[procedure], sweeps[procedure], procedure)
-    args.page.write_text(sweep_page(sweeps, plots, "make compare"), encoding="utf-8")
+    args.page.write_text(sweep_page(sweeps, plots), encoding="utf-8")
     print(args.page)
 
 
@@ -59,7 +59,7 @@ def _ask(revision: str) -> str:
     command = [sys.executable, "-m", "dvc", "exp", "show", "--json", "--rev", revision]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise UserError(f"dvc exp show: {done.stderr.strip()}")
+        raise UserError(f"dvc exp show: {done.stderr.strip()}; name a commit with --rev that this repository has")
     return done.stdout
 
 

@@ -25,19 +25,17 @@ def main() -> Path | None:
     procedures = load_value("procedures", list)
     metrics = [read_metrics(args.reports, p) for p in procedures]
     graphs = {p: read_record(args.graphs / f"{p}.json", Graph) for p in procedures}
-    params = load("report", ReportParams)
-    sources = load_value("sources", dict)
-    own = {p: for_procedure(params, "report", sources, p) for p in procedures}
-    prices = rivals(load("prices", PricesParams), params.cost)
+    shared, sources = load("report", ReportParams), load_value("sources", dict)
+    params = {p: for_procedure(shared, "report", sources, p) for p in procedures}
+    prices = rivals(load("prices", PricesParams), shared.cost)
     for m in metrics:
-        draw(m, own[m.procedure], prices, args.plots)
+        draw(m, params[m.procedure], prices, args.plots)
     revision = load_value("train", dict)["previous"]["revision"]
     people, pictures = read_human(args.human, procedures), relative(args.plots, args.out)
-    page = report(metrics, graphs, params, prices, people, pictures, revision, own)
+    page = report(metrics, graphs, params, shared.command, prices, people, pictures, revision)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(page, encoding="utf-8")
-    timing: Path | None = args.timing
-    return timing
+    return args.timing
 
 
 if __name__ == "__main__":

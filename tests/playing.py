@@ -12,11 +12,11 @@ from flowc.teacher import converse
 from tests.example import MANY_DEVIATIONS, play
 
 
-def assert_playable(graph: Graph, count: int = 20) -> None:
-    """Play scenarios of every split and kind, and their branches, to the end that they plan."""
+def assert_playable(graph: Graph) -> None:
+    """Play twenty scenarios of every split and kind, and their branches, to the end that they plan."""
     seen: set[str] = set()
     for split in ("train", "seen_path", "held_out_path"):
-        for scenario in sample(graph, count, split, MANY_DEVIATIONS, 0.3, seed=1):
+        for scenario in sample(graph, 20, split, MANY_DEVIATIONS, 0.3, seed=1):
             made = converse(graph, scenario, "train")
             assert made.steps[-1] == (scenario.ending,) or made.steps[-1][-1] == scenario.ending
             assert all("{" not in m.content or m.role == "tool" for m in made.messages)

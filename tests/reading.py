@@ -6,7 +6,15 @@ import re
 from collections.abc import Callable
 
 from flowc.chart import Chart
+from flowc.from_chart import draft_of
+from flowc.graph import Graph
+from flowc.parse import sound
 from flowc.records import UserError
+
+
+def graph_of(chart: Chart, file: str) -> Graph:
+    """Make the procedure that a chart draws, with every check; `file` names it in messages."""
+    return sound(draft_of(chart, file), file)
 
 
 def reads(read: Callable[[], Chart], file: str) -> Chart | None:

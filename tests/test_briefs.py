@@ -27,9 +27,9 @@ def insurance() -> Graph:
     return parse_procedure(file.read_text(encoding="utf-8"), str(file))
 
 
-def told(graph: Graph, prompts: Prompts, shares: Deviations, count: int = 60) -> list[tuple[Line, Brief]]:
+def told(graph: Graph, prompts: Prompts, shares: Deviations) -> list[tuple[Line, Brief]]:
     out: list[tuple[Line, Brief]] = []
-    for scenario in sample(graph, count, "train", shares, 0.3, seed=1):
+    for scenario in sample(graph, 60, "train", shares, 0.3, seed=1):
         lines = list(play(graph, scenario, "train"))
         out += zip([s for s in lines if is_spoken(s)], briefs(graph, lines, prompts), strict=True)
     return out

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from flowc.chart import Arrow, Box, Chart, Escape, Kind
 from flowc.chart_flow import said
-from flowc.from_chart import graph_of
 from flowc.graph import Graph, hubs
 from flowc.records import UserError
 from flowc.sampling import sample
 from flowc.teacher import converse
 from tests.example import MANY_DEVIATIONS
 from tests.playing import assert_playable
+from tests.reading import graph_of
 from tests.test_from_chart import claims
 
 

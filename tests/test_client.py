@@ -72,8 +72,8 @@ def reply(message: dict[str, Any], finish: str = "stop", cached: int | None = No
     return 200, body
 
 
-def call(name: str, arguments: str) -> dict[str, Any]:
-    return {"id": "call_1", "type": "function", "function": {"name": name, "arguments": arguments}}
+def call(arguments: str) -> dict[str, Any]:
+    return {"id": "call_1", "type": "function", "function": {"name": "search", "arguments": arguments}}
 
 
 def ask(script: Script, tools: list[dict[str, Any]] | None = None) -> Completion:
@@ -104,7 +104,7 @@ def test_sampling_is_always_sent_and_absent_tools_are_not(script: Script) -> Non
 
 def test_tool_calls_keep_their_order_and_become_strings(script: Script) -> None:
     arguments = '{"to": "Rome", "from": " Oslo", "seats": 2}'
-    script.replies = [reply({"content": None, "tool_calls": [call("search", arguments)]}, "tool_calls")]
+    script.replies = [reply({"content": None, "tool_calls": [call(arguments)]}, "tool_calls")]
     got = ask(script, TOOLS)
     expected = ToolCall(name="search", arguments={"to": "Rome", "from": "Oslo", "seats": "2"})
     assert got.tool_calls == (expected,)
@@ -115,8 +115,8 @@ def test_tool_calls_keep_their_order_and_become_strings(script: Script) -> None:
 
 @pytest.mark.parametrize("arguments", ['{"to": "Rome"', "[1]", '"Rome"', ""])
 def test_a_call_that_cannot_be_read_is_reported_and_kept(script: Script, arguments: str) -> None:
-    good = call("search", '{"to": "Rome"}')
-    script.replies = [reply({"content": "", "tool_calls": [call("search", arguments), good]}, "tool_calls")]
+    good = call('{"to": "Rome"}')
+    script.replies = [reply({"content": "", "tool_calls": [call(arguments), good]}, "tool_calls")]
     got = ask(script, TOOLS)
     assert got.malformed
     assert got.tool_calls == (ToolCall(name="search", arguments={"to": "Rome"}),)

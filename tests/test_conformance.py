@@ -41,8 +41,8 @@ def heard(*labels: str, **gives: str) -> Turn:
     return Turn(message=Message(role="user", content="..."), labels=labels, gives=gives)
 
 
-def called(name: str = "find_table", **arguments: str) -> Turn:
-    call = ToolCall(name=name, arguments=ARGUMENTS | arguments)
+def called(**arguments: str) -> Turn:
+    call = ToolCall(name="find_table", arguments=ARGUMENTS | arguments)
     return Turn(message=Message(role="assistant", tool_calls=(call,)), labels=("find_table",))
 
 

@@ -66,12 +66,6 @@ def test_prompts_that_share_no_beginning_gain_nothing_and_pay_no_writing() -> No
     assert dollars(need, SONNET, cache=True) == dollars(need, SONNET, cache=False)
 
 
-def test_a_machine_that_is_busy_a_hundredth_of_the_time_costs_a_hundred_times() -> None:
-    need = Need(1000, 500, 100)
-    full, idle = (dollars(need, own_price(1.0, 10.0, share), cache=True) for share in (1.0, 0.01))
-    assert idle == pytest.approx(100 * full)
-
-
 def test_machines_are_counted_whole_and_paid_idle() -> None:
     machine = Machine(dollars_per_hour=2.0, conversations_per_hour=100)  # 73,000 a month for $1,460
     assert [machines(v, machine) for v in (1, 73_000, 73_001)] == [1, 1, 2]

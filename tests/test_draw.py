@@ -12,12 +12,12 @@ from hypothesis import given, settings
 
 from flowc.chart import Chart
 from flowc.draw import Place, layout, svg
-from flowc.from_chart import graph_of
 from flowc.graph import Graph, edges
 from flowc.mermaid import flowchart
 from flowc.records import UserError, run_stage
 from scripts.show import main
 from tests.example import TEXT
+from tests.reading import graph_of
 from tests.test_charts_played import sound_charts
 
 

@@ -10,7 +10,7 @@ from flowc.built_in_phrases import ANSWERS, kind_of, kinds_of
 from flowc.chart import Arrow, Box, Chart, Escape
 from flowc.chart_flow import said
 from flowc.chart_words import speech
-from flowc.from_chart import draft_of, graph_of
+from flowc.from_chart import draft_of
 from flowc.graph import Graph, breadth_first
 from flowc.lint import lint, told_of
 from flowc.parse import Drawn
@@ -20,6 +20,7 @@ from flowc.sampling import sample
 from flowc.teacher import converse
 from tests.example import MANY_DEVIATIONS
 from tests.playing import assert_playable
+from tests.reading import graph_of
 
 CLAIMS = """\
 flowchart TD
@@ -36,8 +37,8 @@ flowchart TD
 """
 
 
-def claims(text: str = CLAIMS, collects: bool = True) -> Chart:
-    chart = read_mermaid(text, "claims.mmd", "claims")
+def claims(collects: bool = True) -> Chart:
+    chart = read_mermaid(CLAIMS, "claims.mmd", "claims")
     if not collects:
         return chart
     boxes = {**chart.boxes, "D": chart.boxes["D"].model_copy(update={"collects": "date-of-loss"}),

@@ -9,7 +9,6 @@ import pytest
 
 from flowc.data_card import data_card
 from flowc.filling import Deviations
-from flowc.from_chart import graph_of
 from flowc.generate import Generated, GenerateParams, generate
 from flowc.graph import Graph, edges, is_held_out, part
 from flowc.read_mermaid import read_mermaid
@@ -18,6 +17,7 @@ from flowc.scenarios import Scenario, is_held_out_path
 from stages.generate import main
 from tests.example import example_graph
 from tests.gates import GATE
+from tests.reading import graph_of
 
 PARAMS = GenerateParams(
     teacher="scripted",

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from flowc.checks import Finding
 from flowc.from_chart import draft_of
 from flowc.graph import Edge, Graph, Node, Slot
-from flowc.lint import Finding, lint
+from flowc.lint import lint
 from flowc.parse import parse_procedure, read_procedure
 from flowc.paths import Statistics, acyclic_paths, components, longest, statistics, written
 from flowc.read_mermaid import read_mermaid
@@ -264,7 +265,7 @@ def test_the_shipped_procedure_has_no_findings(travel: Graph) -> None:
     assert statistics(travel) == Statistics(nodes=14, hubs=3, endings=3, acyclic_paths=3)
 
 
-def graph_of(nodes: dict[str, list[str]], start: str, slots: dict[str, Slot] | None = None) -> Graph:
+def graph_of(nodes: dict[str, list[str]], start: str) -> Graph:
     """A graph of hubs; names without edges are endings."""
     made = {
         name: Node(
@@ -279,7 +280,7 @@ def graph_of(nodes: dict[str, list[str]], start: str, slots: dict[str, Slot] | N
         )
         for name, leads in nodes.items()
     }
-    return Graph(procedure="p", title="t", system="s", start=start, nodes=made, slots=slots or {})
+    return Graph(procedure="p", title="t", system="s", start=start, nodes=made)
 
 
 def test_acyclic_paths_are_counted_without_edges_back() -> None:

@@ -79,9 +79,9 @@ def user(model: Model, guard: Guard, scenario: Scenario = SHORT) -> LlmUser:
     return LlmUser(model, CHOICE, guard, GRAPH, scenario)
 
 
-def answer(model: Model, guard: Guard, scenario: Scenario = SHORT) -> UserTurn:
+def answer(model: Model, guard: Guard) -> UserTurn:
     """What the user says to the first question."""
-    return asyncio.run(user(model, guard, scenario).reply(WELCOME, "ask_day"))
+    return asyncio.run(user(model, guard).reply(WELCOME, "ask_day"))
 
 
 def test_a_model_in_its_role_plays_every_scenario_as_the_scripted_user_does(
@@ -98,7 +98,7 @@ def test_a_model_in_its_role_plays_every_scenario_as_the_scripted_user_does(
 
 def test_it_is_told_who_it_is_and_what_it_knows_and_nothing_of_the_procedure() -> None:
     for scenario in example_scenarios(GRAPH, 30):
-        text = instructions(GRAPH, scenario)
+        text = instructions(scenario)
         known = {v for s in scenario.script for v in (*s.gives.values(), *s.volunteers.values())}
         assert any(v in text for v in known) or not known
         secrets = [n.instruction for n in GRAPH.nodes.values()] + [p for n in GRAPH.nodes.values() for p in n.say]

@@ -49,7 +49,7 @@ def test_without_any_change_one_batch_is_replayed() -> None:
     assert (found.changed, found.replayed, found.edit) == (0, 2, 0.0)
 
 
-def with_previous(folder: Path, **changes: Any) -> TrainParams:
+def with_previous(**changes: Any) -> TrainParams:
     previous = {**PARAMS["previous"], "largest_edit": 0.3, **changes}  # type: ignore[dict-item]
     return TrainParams.model_validate(PARAMS | {"init": "previous", "previous": previous})
 
@@ -67,7 +67,7 @@ def previous_of(job: Job, rows: list[Tokens]) -> None:
 def test_a_small_edit_starts_from_the_previous_model_at_its_own_rate(tmp_path: Path) -> None:
     job, rows = job_in(make_workspace(tmp_path)), some_tokens(24)
     previous_of(job, [*rows[:-1], Tokens(rows[0].ids[:9], rows[0].targets[:9])])
-    inputs = read_inputs(job, with_previous(tmp_path), 7)
+    inputs = read_inputs(job, with_previous(), 7)
     assert inputs.start == job.previous / "model"
     assert inputs.rate == 1.0e-3
     assert inputs.origin["from"] == "previous"
@@ -79,14 +79,14 @@ def test_a_small_edit_starts_from_the_previous_model_at_its_own_rate(tmp_path: P
 def test_a_large_edit_starts_from_the_base_with_everything_and_says_so(tmp_path: Path) -> None:
     job, rows = job_in(make_workspace(tmp_path)), some_tokens(24)
     previous_of(job, rows[:10])
-    inputs = read_inputs(job, with_previous(tmp_path), 7)
+    inputs = read_inputs(job, with_previous(), 7)
     assert (inputs.start, inputs.rate, len(inputs.train)) == (job.base, PARAMS["learning_rate"], 24)
     assert "above train.previous.largest_edit of 30%" in inputs.origin["reason"]
 
 
 def test_a_procedure_that_was_not_compiled_then_starts_from_the_base(tmp_path: Path) -> None:
     job = job_in(make_workspace(tmp_path))
-    assert read_inputs(job, with_previous(tmp_path), 7).origin == {
+    assert read_inputs(job, with_previous(), 7).origin == {
         "from": "base",
         "reason": "no model was compiled at that revision",
     }
@@ -94,7 +94,7 @@ def test_a_procedure_that_was_not_compiled_then_starts_from_the_base(tmp_path: P
 
 def test_without_a_revision_the_start_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"init=previous needs train\.previous\.revision"):
-        restore_previous(job_in(tmp_path), with_previous(tmp_path), tmp_path)
+        restore_previous(job_in(tmp_path), with_previous(), tmp_path)
 
 
 def test_dvc_repro_starts_from_the_model_of_a_commit_out_of_the_cache(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from flowc.briefing import item_id
 from flowc.evaluate import EvaluateParams, evaluate
 from flowc.ratings import Matched, Preference, Rating, RatingFile, match, means, read_ratings, summary
 from flowc.records import UserError, write_json
-from flowc.rubric import RUBRIC, is_challenged, menu
+from flowc.rubric import RUBRIC, is_challenged, menus
 from tests.example import MANY_DEVIATIONS, NO_DEVIATIONS, example_graph, example_scenarios, play
 
 GRAPH = example_graph()
@@ -122,9 +122,12 @@ def test_a_changed_word_is_a_changed_version() -> None:
 
 
 def test_graceful_handling_is_at_most_3_where_the_user_only_answered() -> None:
-    assert {c.name: menu(c, False)[-1] for c in RUBRIC.criteria} == {
+    assert {name: allowed[-1] for name, allowed in menus(QUIET).items()} == {
         "task_success": 5, "information_accuracy": 5, "consistency": 5, "graceful_handling": 3, "naturalness": 5
     }  # fmt: skip
-    assert {menu(c, True) for c in RUBRIC.criteria} == {(1, 2, 3, 4, 5)}
     for scenario in example_scenarios(GRAPH, 30, MANY_DEVIATIONS):
-        assert is_challenged(play(GRAPH, scenario)) == bool(scenario.deviations)
+        played = play(GRAPH, scenario)
+        assert is_challenged(played) == bool(scenario.deviations)
+        assert set(menus(played).values()) == (
+            {(1, 2, 3, 4, 5)} if scenario.deviations else {(1, 2, 3), (1, 2, 3, 4, 5)}
+        )

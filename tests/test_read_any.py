@@ -131,7 +131,6 @@ MISTAKES = {
     "nothing": ("t.yml", "# x", ":1: the file is empty; write a procedure into it"),
     "broken YAML": ("t.yml", "a: [", ":1: not valid YAML"),
     "a mistake in a chart": ("t.mmd", "flowchart TD\n  A[Hi] --> B[Ho]\n  B --> A\n", ":2: no end can be reached"),
-    "own YAML under another name": ("t.yaml", "procedure: table", ":1: "),
 }
 
 

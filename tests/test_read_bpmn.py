@@ -7,10 +7,10 @@ from xml.sax.saxutils import quoteattr
 import pytest
 
 from flowc.chart import Arrow, Box, Chart, Escape
-from flowc.from_chart import graph_of
 from flowc.graph import Terminal
 from flowc.read_bpmn import read_bpmn
 from flowc.records import UserError
+from tests.reading import graph_of
 
 SPACE = "http://www.omg.org/spec/BPMN/20100524/MODEL"
 

@@ -16,13 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowc.chart import Arrow, Box, Chart
-from flowc.from_chart import graph_of
 from flowc.langgraph_probe import probe
 from flowc.parse import parse_procedure
 from flowc.read_langgraph import chart_of, read_langgraph
 from flowc.records import UserError
 from flowc.write_yaml import write_procedure
-from tests.reading import reads
+from tests.reading import graph_of, reads
 from tests.test_read_langgraph import read as read_apart
 
 HEAD = "from langgraph.graph import END, START, StateGraph\nfrom langgraph.prebuilt import ToolNode\n"

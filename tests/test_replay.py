@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from flowc.client import ContextOverflow
-from flowc.from_chart import graph_of
 from flowc.graph import Graph
 from flowc.metrics import read_object
 from flowc.recognise import Recogniser
@@ -20,6 +19,7 @@ from flowc.simulate import Arm, Reply
 from flowc.star import Dialogue, Task, chart, read_dialogues, read_task
 from scripts import replay as replay_script
 from tests.published import STAR, needs_star
+from tests.reading import graph_of
 from tests.served import runner
 from tests.test_client import Script
 from tests.test_client import script as script  # a fixture

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from flowc.graph import Graph
 from flowc.human_report import Human
 from flowc.markdown import text
 from flowc.metrics import read_metrics
@@ -18,6 +17,7 @@ from flowc.report import CLOSE, OPEN, ReportParams, draw, duration, picture_name
 from flowc.scoreboard import Targets, headline
 from flowc.spend import PricesParams
 from tests.parcel import ASSUMED, PRICES, benchmark, examples, generation, graph, rate, row_of, scores, training
+from tests.workspace import stage
 
 PARAMS = ReportParams(
     command="make repro",
@@ -47,7 +47,12 @@ def reports(tmp_path: Path) -> Path:
 
 
 def page(reports: Path) -> str:
-    return report([read_metrics(reports, "parcel")], {"parcel": graph()}, PARAMS, PRICES, Human(None, {}, {}), "plots")
+    return made_of(reports, {"parcel": graph()}, {"parcel": PARAMS})
+
+
+def made_of(reports: Path, graphs: dict[str, Graph], params: dict[str, ReportParams]) -> str:
+    metrics = [read_metrics(reports, p) for p in graphs]
+    return report(metrics, graphs, params, "make study", PRICES, Human(None, {}, {}), "plots", None)
 
 
 def test_the_page_leads_with_the_answer(reports: Path) -> None:
@@ -142,8 +147,7 @@ def test_several_procedures_stand_in_one_table_first_and_then_each_in_its_sectio
         (reports / kind / "note.json").write_text((reports / kind / "parcel.json").read_text())
     names = {"parcel": "Lost parcels", "letter": "Lost letters", "note": "Lost notes"}
     graphs = {p: graph().model_copy(update={"procedure": p, "title": title}) for p, title in names.items()}
-    params = PARAMS.model_copy(update={"command": "make study"})
-    made = report([read_metrics(reports, p) for p in names], graphs, params, PRICES, Human(None, {}, {}), "plots")
+    made = made_of(reports, graphs, dict.fromkeys(names, PARAMS))
     before, rest = made.split(OPEN)
     first, sections = rest.split(CLOSE)
     assert "Does the compiled model" not in before + first
@@ -180,9 +184,8 @@ def test_each_procedure_is_held_to_its_own_targets(reports: Path) -> None:
     for kind in ("generation", "training", "benchmark", "examples", "scores"):
         (reports / kind / "letter.json").write_text((reports / kind / "parcel.json").read_text())
     graphs = {p: graph().model_copy(update={"procedure": p, "title": p}) for p in ("parcel", "letter")}
-    metrics = [read_metrics(reports, p) for p in graphs]
     higher = PARAMS.model_copy(update={"targets": PARAMS.targets.model_copy(update={"held_out_path": 0.97})})
-    made = report(metrics, graphs, PARAMS, PRICES, Human(None, {}, {}), "plots", own={"letter": higher})
+    made = made_of(reports, graphs, {"parcel": PARAMS, "letter": higher})
     first, sections = made.split(OPEN)[1].split(CLOSE)
     assert [row_of(first, p)[1] for p in graphs] == ["Yes", "No"]
     letter = sections.split("## letter")[1]
@@ -259,7 +262,9 @@ def test_a_second_run_gives_the_same_bytes(reports: Path, tmp_path: Path) -> Non
     assert page(reports) == page(reports)
 
 
-def test_the_stage_writes_a_page_whose_pictures_exist(reports: Path, tmp_path: Path) -> None:
+def test_the_stage_writes_a_page_whose_pictures_exist(
+    reports: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_json(tmp_path / "graphs" / "parcel.json", graph().model_dump(mode="json"))
     write_json(tmp_path / "reports" / "scores" / "removed.json", {})
     prices = PricesParams(models=PRICES).model_dump(mode="json")
@@ -271,10 +276,9 @@ def test_the_stage_writes_a_page_whose_pictures_exist(reports: Path, tmp_path: P
         "train": {"previous": {"revision": None}},
     }
     (tmp_path / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
-    root = Path(__file__).parent.parent
-    command = [sys.executable, "-m", "stages.report", "reports", "--graphs", "graphs", "--human", "human"]
-    command += ["--out", "reports/report.md", "--plots", "reports/plots"]
-    subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": f"{root}:{root / 'src'}"}, check=True)
+    monkeypatch.chdir(tmp_path)
+    written = ("--out", "reports/report.md", "--plots", "reports/plots")
+    stage("report", "reports", "--graphs", "graphs", "--human", "human", *written)
     made = (reports / "report.md").read_text(encoding="utf-8")
     assert "task success on held-out paths at least 96 %, information accuracy at least 98 %" in made
     links = re.findall(r"!\[[^]]+\]\(([^)]+)\)", made)

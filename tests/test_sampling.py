@@ -89,17 +89,17 @@ OFF = """\
 """
 
 
-def chain_of_hubs(count: int) -> Graph:
-    """A chain of hubs: each has one way on, and eight that end."""
-    hubs = [HUB.format(i=i, next=i + 1) + "".join(OFF.format(i=i, k=k) for k in range(8)) for i in range(count)]
-    last = HUB.format(i=count, next="").replace("to: hub,", "to: end,")
+def chain_of_hubs() -> Graph:
+    """A chain of thirteen hubs: each has one way on, and eight that end."""
+    hubs = [HUB.format(i=i, next=i + 1) + "".join(OFF.format(i=i, k=k) for k in range(8)) for i in range(12)]
+    last = HUB.format(i=12, next="").replace("to: hub,", "to: end,")
     text = "procedure: chain\ntitle: Chain\nsystem: You ask questions.\nstart: hub0\nnodes:\n" + "".join([*hubs, last])
     text += "  end: {role: agent, terminal: success, instruction: Say goodbye., say: [Goodbye.]}\n"
     return parse_procedure(text, "chain.yaml")
 
 
 def test_a_budget_that_can_cover_every_pair_of_edges_does() -> None:
-    graph = chain_of_hubs(12)
+    graph = chain_of_hubs()
     drawn = sample(graph, 110, "train", NO_DEVIATIONS, 0.0, seed=0)
     missing = edge_pairs(graph) - {pair for s in drawn for pair in pairwise(s.path)}
     # What is left would need a path that is held out.
@@ -116,7 +116,7 @@ def test_a_budget_that_can_cover_every_pair_of_edges_does() -> None:
 
 
 def test_an_edge_that_lies_on_held_out_paths_alone_is_trained_on() -> None:
-    graph = chain_of_hubs(12)
+    graph = chain_of_hubs()
     every = {f"{n}.{e.id}" for n, e in edges(graph)}
     plain = [f"hub{i}.on" for i in range(13)]
     single = {(*plain[:i], f"hub{i}.off{k}") for i in range(12) for k in range(8)} | {tuple(plain)}
@@ -135,7 +135,7 @@ def test_where_edges_have_other_paths_all_that_are_held_out_stay_so(table: Graph
 
 
 def test_pairs_are_walked_to_in_training_alone() -> None:
-    graph = chain_of_hubs(12)
+    graph = chain_of_hubs()
     held_out = sample(graph, 110, "held_out_path", NO_DEVIATIONS, 0.0, seed=0)
     assert {is_held_out_path(s.path) for s in held_out} == {True}
 

@@ -63,9 +63,9 @@ def serving(model: Path) -> list[psutil.Process]:
     return [found, *found.children(recursive=True)]
 
 
-def gone(processes: list[psutil.Process], seconds: float = 30) -> bool:
-    """Whether all processes end within the time; a zombie that nobody has reaped yet has ended."""
-    end = time.monotonic() + seconds
+def gone(processes: list[psutil.Process]) -> bool:
+    """Whether all processes end within half a minute; a zombie that nobody has reaped yet has ended."""
+    end = time.monotonic() + 30
     while time.monotonic() < end:
         if not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes):
             return True

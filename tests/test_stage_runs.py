@@ -61,11 +61,11 @@ def test_what_passes_between_two_runs_of_dvc_is_time_of_no_stage() -> None:
 
 
 def test_reasons_are_files_params_commands_and_stages_before() -> None:
-    found = reasons("parse@a", BEFORE, AFTER)
+    found = reasons("parse@a", BEFORE, AFTER, ())
     assert found == ["data/procedures/a.yaml", "src/flowc/new.py is new", "src/flowc/old.py is gone"]
-    assert reasons("parse@b", BEFORE, AFTER) == ["new stage"]
+    assert reasons("parse@b", BEFORE, AFTER, ()) == ["new stage"]
     other = {**AFTER, "parse@a": {**BEFORE["parse@a"], "cmd": "parse --fast"}}
-    assert reasons("parse@a", BEFORE, other) == ["its command"]
+    assert reasons("parse@a", BEFORE, other, ()) == ["its command"]
 
 
 def test_a_stage_without_a_reason_had_no_output_anywhere() -> None:

@@ -100,6 +100,6 @@ def test_without_experiments_there_is_a_remedy() -> None:
 
 
 def test_the_page_has_a_plot_and_a_table_a_procedure() -> None:
-    page = sweep_page({"p": read_sweep(SHOWN, "p", LAYOUT, scores)}, {"p": "page-p.png"}, "make compare")
+    page = sweep_page({"p": read_sweep(SHOWN, "p", LAYOUT, scores)}, {"p": "page-p.png"})
     assert "![Task success of p against size, time and cost](page-p.png)" in page
     assert "base b-6l" in page and "base b-12l" in page

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowc.chart import Arrow, Box, Chart
-from flowc.from_chart import graph_of
 from flowc.graph import Graph
 from flowc.parse import parse_procedure
 from flowc.read_any import read_graph
@@ -18,6 +17,7 @@ from flowc.records import UserError, run_stage
 from flowc.write_yaml import write_procedure
 from scripts.import_chart import main
 from tests.example import TEXT
+from tests.reading import graph_of
 from tests.test_charts_played import sound_charts
 from tests.test_read_any import CHARTS, LANGGRAPH, MERMAID, RASA
 

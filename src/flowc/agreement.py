@@ -9,20 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from enum import StrEnum
 
 import numpy as np
-
-
-class Level(StrEnum):
-    """What a difference between two ratings means."""
-
-    NOMINAL = "nominal"
-    """Equal or not."""
-    ORDINAL = "ordinal"
-    """Ranks: how many ratings lie between them."""
-    INTERVAL = "interval"
-    """Numbers: the square of their distance."""
 
 
 def kappa(one: Sequence[Hashable | None], other: Sequence[Hashable | None]) -> float | None:
@@ -39,11 +27,11 @@ def kappa(one: Sequence[Hashable | None], other: Sequence[Hashable | None]) -> f
     return (n * sum(a == b for a, b in pairs) - by_chance) / (n * n - by_chance)
 
 
-def alpha(ratings: Sequence[Sequence[float | None]], level: Level) -> float | None:
-    """Give Krippendorff's alpha of `ratings`, one row a rater and one column a unit, None where not rated.
+def alpha(ratings: Sequence[Sequence[float | None]]) -> float | None:
+    """Give Krippendorff's ordinal alpha of `ratings`, one row a rater and one column a unit, None where not rated.
 
-    Nominal categories are numbers too; which ones is no matter. A unit with fewer than two ratings does not
-    count. None when no unit is left or when all ratings are one and the same.
+    Ordinal: two ratings are as far apart as there are ratings between them. A unit with fewer than two ratings does
+    not count. None when no unit is left or when all ratings are one and the same.
     """
     units = [[r for r in unit if r is not None] for unit in zip(*ratings, strict=True)]
     units = [unit for unit in units if len(unit) > 1]
@@ -54,17 +42,9 @@ def alpha(ratings: Sequence[Sequence[float | None]], level: Level) -> float | No
     pairable = counts.sum(axis=1, keepdims=True) - 1
     coincidences = counts.T @ (counts / pairable) - np.diag((counts / pairable).sum(axis=0))
     totals = coincidences.sum(axis=0)
-    apart = _squared_distances(np.array(values, dtype=float), totals, level)
+    # A rank is the middle of the places that its ratings take in the sorted list of all.
+    ranks = np.cumsum(totals) - totals / 2
+    apart = (ranks[:, None] - ranks[None, :]) ** 2
     observed = (coincidences * apart).sum()
     by_chance = (np.outer(totals, totals) * apart).sum() / (totals.sum() - 1)
     return float(1 - observed / by_chance)
-
-
-def _squared_distances(values: np.ndarray, totals: np.ndarray, level: Level) -> np.ndarray:
-    """Squared differences between every two values, of which `totals` were given."""
-    if level is Level.NOMINAL:
-        return 1 - np.eye(len(values))
-    # A rank is the middle of the places that its ratings take in the sorted list of all.
-    scale = values if level is Level.INTERVAL else np.cumsum(totals) - totals / 2
-    squared: np.ndarray = (scale[:, None] - scale[None, :]) ** 2
-    return squared

@@ -228,7 +228,7 @@ class _Reader(NamedTuple):
         elif kind == "endEvent":
             self.end(key, element, kinds, label, what)
         elif kinds == "link":
-            self.link(key, element, what)
+            self.link(key, element)
         elif kind == "intermediateCatchEvent" and kinds not in ("message", "signal"):
             fail(file, element, f"{name!r} waits for something else than a message of the customer, and a conversation "
                  "cannot wait; make it a step or a question")  # fmt: skip
@@ -260,7 +260,7 @@ class _Reader(NamedTuple):
             terminal = "abandonment"
         self.net.add(key, Node("end", label, element, terminal))
 
-    def link(self, key: str, element: Element, what: Element | None) -> None:
+    def link(self, key: str, element: Element) -> None:
         """Add a link event; the one that throws leads to the one that catches the same name."""
         self.net.add(key, Node("through", "", element))
         if element.name == "intermediateThrowEvent":

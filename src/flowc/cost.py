@@ -30,9 +30,9 @@ class Machine(NamedTuple):
     conversations_per_hour: float
 
 
-def own_price(per_million_input: float, per_million_output: float, utilisation: float = 1.0) -> Price:
-    """Give the price on an own machine that is busy for a share of the time; a cached token costs no work."""
-    return Price(input=per_million_input / utilisation, output=per_million_output / utilisation, cache_read=0.0)
+def own_price(per_million_input: float, per_million_output: float) -> Price:
+    """Give the price on an own machine that is always busy; a cached token costs no work."""
+    return Price(input=per_million_input, output=per_million_output, cache_read=0.0)
 
 
 def dollars(need: Need, price: Price, cache: bool) -> float:

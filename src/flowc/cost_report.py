@@ -24,7 +24,7 @@ from flowc.metrics import ARMS, Json, Metrics, arm, number, section
 from flowc.plots import CostLine, Points
 from flowc.records import Record, UserError
 from flowc.scoreboard import NOT_MEASURED, NOT_RUN, percent
-from flowc.serving_report import kept_up_with
+from flowc.serving_report import kept_up_with, usd
 from flowc.spend import ListPrice, Price, PricesParams
 
 COMPILED, IN_CONTEXT, ORCHESTRATED = ARMS[0], "in_context", "orchestrated"
@@ -335,8 +335,3 @@ def _others(mine: Own, others: list[Alternative], compiling: float) -> str:
         "Break-even a month",
     ]
     return table(head, rows)
-
-
-def usd(amount: float) -> str:
-    """Write an amount with two digits that matter, cents where there are dollars."""
-    return f"{amount:,.0f}" if amount >= 100 else f"{amount:.2f}" if amount >= 0.1 else f"{amount:.2g}"

@@ -43,7 +43,7 @@ from flowc.chart_words import (
 from flowc.checks import known_slots
 from flowc.graph import Change, Edge, Graph, Interrupt, Node, Slot, Terminal, Tool, split_bank
 from flowc.languages import foreign
-from flowc.parse import Draft, Drawn, check_shape, sound
+from flowc.parse import Draft, Drawn, check_shape
 from flowc.records import UserError
 from flowc.yaml_lines import Loc, Source
 
@@ -62,19 +62,11 @@ class _Slots(NamedTuple):
     """What a box asks for, as the chart calls it, for the boxes that do."""
 
 
-def graph_of(chart: Chart, file: str) -> Graph:
-    """Make the procedure that the chart draws; `file` names it in messages.
-
-    Raises UserError `file:line: what is wrong; what to do` for the first mistake.
-    """
-    return sound(draft_of(chart, file), file)
-
-
 def draft_of(chart: Chart, file: str) -> Draft:
-    """Make the procedure as `graph_of` does, without the checks of `flowc.checks`.
+    """Make the procedure that the chart draws, without the checks of `flowc.checks`; `file` names it in messages.
 
     Lines are those of boxes, arrows and ways out; a slot's is that of the first box that asks for it. What is built in
-    has none.
+    has none. Raises UserError `file:line: what is wrong; what to do` for the first mistake.
     """
     fail = failing(file)
     _refuse_other_languages(chart, fail)
@@ -232,7 +224,7 @@ def _node(flow: Flow, box_id: str, names: Mapping[str, str], slots: _Slots, rene
                  for i, a, r in zip(ids, ways, changes, strict=True)]  # fmt: skip
         return Node(role="tool", instruction=instruction, calls=names[box_id], edges=tuple(edges))
     spoken = speech(box.label, box.kind == "question")
-    banks = _banks(ways, box.collects is not None) if ways[0].label else [_reply(box, spoken.manner)]
+    banks = _banks(ways, box.collects is not None) if ways[0].label else [_reply(spoken.manner)]
     collects = slots.asked.get(box_id)
     if collects in slots.names:
         banks = [tuple(f.replace("{x}", f"{{{slots.names[collects]}}}") for f in VALUES)]
@@ -255,7 +247,7 @@ def _when(arrow: Arrow, manner: str) -> str:
     return "the customer has understood" if manner in ("statement", "request") else "the customer answers"
 
 
-def _reply(box: Box, manner: str) -> tuple[str, ...]:
+def _reply(manner: str) -> tuple[str, ...]:
     """What is said to a box that a single arrow without words leaves: whatever it is, the way is the same."""
     if manner == "yes_no":
         return (*ANSWERS["yes"], *ANSWERS["no"])

@@ -79,6 +79,13 @@ class Comparison(Record):
     needed: int | None = None
     """About how many paired scenarios would decide; None where it is decided or no number would."""
 
+    @property
+    def points(self) -> str:
+        """The difference in percentage points with its interval and n; a dash where no scenario could be compared."""
+        if self.difference is None or self.low is None or self.high is None:
+            return "—"
+        return f"{100 * self.difference:+.1f} [{100 * self.low:+.1f}, {100 * self.high:+.1f}] n={self.n}"
+
 
 class NodeTest(Record):
     """Conversations through the edited nodes: how many there are, and how many are right at each such node."""
@@ -152,7 +159,7 @@ def _comparisons(
     before: Mapping[str, Sequence[Asked]], after: Mapping[str, Sequence[Asked]], params: GateParams
 ) -> tuple[Comparison, ...]:
     common = sorted(before.keys() & after.keys())
-    found = [compare(c, [(_score(before[s], c), _score(after[s], c)) for s in common], params) for c in CRITERIA]
+    found = [compare(c, [(score(before[s], c), score(after[s], c)) for s in common], params) for c in CRITERIA]
     adjusted = holm([c.p for c in found])
     return tuple(
         c.model_copy(update={"p_holm": p, "verdict": _verdict(c.difference, p, params.confidence)})
@@ -160,8 +167,8 @@ def _comparisons(
     )
 
 
-def _score(repeats: Sequence[Asked], criterion: str) -> float | None:
-    """The mean over a scenario's repeats, which are not independent; None where none could be judged."""
+def score(repeats: Sequence[Asked], criterion: str) -> float | None:
+    """Give a criterion's mean over a scenario's repeats, which are not independent; None where none could be judged."""
     known = [v for a in repeats if (v := a.judgement.scores[criterion]) is not None]
     return sum(known) / len(known) if known else None
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from flowc.agreement import Level, alpha, kappa
+from flowc.agreement import alpha, kappa
 
-U = TypeVar("U")
 Given = Mapping[str, float]
 """Conversation (its `item_id`) to rating; what was not scored is not there."""
 
@@ -43,7 +42,7 @@ def agreement(raters: Mapping[str, Given], sample: Sample) -> dict[str, Any]:
     shared = [i for i in items if sum(i in raters[name] for name in names) > 1]
 
     def of_all(units: Sequence[str]) -> float | None:
-        return alpha([[raters[name].get(i) for i in units] for name in names], Level.ORDINAL)
+        return alpha([[raters[name].get(i) for i in units] for name in names])
 
     return {
         "raters": names,
@@ -77,7 +76,7 @@ def stability(repeats: Sequence[Given], sample: Sample) -> dict[str, Any]:
     shared = sorted({i for r in repeats for i in r if sum(i in other for other in repeats) > 1})
 
     def among(units: Sequence[str]) -> float | None:
-        return alpha([[r.get(i) for i in units] for r in repeats], Level.ORDINAL)
+        return alpha([[r.get(i) for i in units] for r in repeats])
 
     same = sum(len({r[i] for r in repeats if i in r}) == 1 for i in shared)
     return {

@@ -19,7 +19,7 @@ from flowc.briefing import Line, item_id, lines, procedure, wishes
 from flowc.completion import Effort, ProviderName, Request, Response, Said, Stop
 from flowc.graph import Graph
 from flowc.records import Record
-from flowc.rubric import RUBRIC, is_challenged, menu
+from flowc.rubric import RUBRIC, menus
 from flowc.scenarios import Scenario
 from flowc.spend import Price
 from flowc.transcripts import Transcript
@@ -135,12 +135,6 @@ def request(judge: JudgeParams, system: str, text: str, properties: tuple[str, .
         grows=False,
         seed=seed,
     )
-
-
-def menus(transcript: Transcript) -> dict[str, tuple[int, ...]]:
-    """Give the ratings that each criterion allows for this conversation."""
-    challenged = is_challenged(transcript)
-    return {c.name: menu(c, challenged) for c in RUBRIC.criteria}
 
 
 def rubric_text() -> str:

@@ -21,11 +21,11 @@ def judging(scores: Json) -> list[str]:
     return [_people(scores), *_judges(found), *_agreement(found), *_corrected(found), *_pairs(found)]
 
 
-def figure(values: Any, counted: str = "n") -> str:
+def figure(values: Any) -> str:
     """Write a figure with its interval and n."""
     if not isinstance(values, Mapping):
         return "—"
-    n = f"n={values.get(counted)}"
+    n = f"n={values.get('n')}"
     if values.get("value") is None:
         return f"{UNKNOWN}, {n}"
     ends = values.get("ci95")

@@ -12,15 +12,14 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from flowc.checks import Finding as Finding
-from flowc.checks import error, faults, told
+from flowc.checks import Finding, error, faults, told
 from flowc.graph import PLACEHOLDER, Graph, placeholders
 from flowc.parse import Draft, Drawn
 from flowc.paths import acyclic_paths, components, depth_first, longest, written
 from flowc.yaml_lines import Loc
 
 _USER_PHRASES, _AGENT_PHRASES = 12, 6  # docs/procedure.md: a quarter of a bank is held out; of fewer, too little is
-_MANY_PATHS = 1000  # the study scale trains on 900 trunks: beyond, most paths are never seen whole
+_MANY_PATHS = 1000  # scale=study trains on 500 trunks at the most: beyond, most paths are never seen whole
 _LONG_PATH = 30  # messages of the assistant: conf/simulate ends a conversation of the evaluation behind them
 _MOST_NAMED = 5  # nodes that lack a bank: more lines would bury the other findings
 _BETWEEN = re.compile(r"[^\w{}]+")

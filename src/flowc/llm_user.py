@@ -17,7 +17,7 @@ from flowc.graph import Graph
 from flowc.records import Message
 from flowc.scenarios import Scenario
 from flowc.user import ScriptedUser, UserTurn
-from flowc.user_guard import Guard, Said, Slip, ahead, split_stop
+from flowc.user_guard import Guard, Said, Slip, ahead, facts, split_stop
 
 _PATIENCE = 3  # times that one step may come before leaving is no error of the user any more
 _PERSONAS = {
@@ -71,7 +71,7 @@ class LlmUser:
         self._visits[node or ""] += 1
         is_met = node is not None and meant.labels[0] != "confused" and not finished
         patient = is_met and self._visits[node or ""] < _PATIENCE
-        messages = [Message(role="system", content=instructions(self._graph, self._scenario)), *_seen(history)]
+        messages = [Message(role="system", content=instructions(self._scenario)), *_seen(history)]
         messages[-1] = Message(role="user", content=f"{messages[-1].content}\n[{remark(self._graph, meant)}]")
         said, slip = await self._say(messages, meant, history, patient)
         if slip:
@@ -101,13 +101,9 @@ class LlmUser:
         return said, slip
 
 
-def instructions(graph: Graph, scenario: Scenario) -> str:
+def instructions(scenario: Scenario) -> str:
     """Write who the user is and what they know; nothing of the procedure's steps."""
-    facts: dict[str, str] = {}
-    for step in scenario.script:
-        for slot, value in (*step.gives.items(), *step.volunteers.items()):
-            facts.setdefault(slot, value)
-    listed = "\n".join(f"- {slot.replace('_', ' ')}: {value}" for slot, value in sorted(facts.items()))
+    listed = "\n".join(f"- {slot.replace('_', ' ')}: {value}" for slot, value in facts(scenario).items())
     return _RULES.format(persona=_PERSONAS[scenario.persona], facts=listed or "- nothing in particular")
 
 

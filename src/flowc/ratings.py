@@ -11,7 +11,7 @@ from pydantic import Field
 
 from flowc.briefing import item_id
 from flowc.records import Record, read_record
-from flowc.rubric import RUBRIC, is_challenged, menu
+from flowc.rubric import RUBRIC, menus
 from flowc.transcripts import Transcript
 
 HUMAN = "human"
@@ -99,9 +99,8 @@ def match(files: Iterable[RatingFile], procedure: str, transcripts: Iterable[Tra
 
 
 def _on_menu(scores: Mapping[str, int], transcript: Transcript) -> dict[str, int]:
-    challenged = is_challenged(transcript)
-    menus = {c.name: menu(c, challenged) for c in RUBRIC.criteria}
-    return {name: value for name, value in scores.items() if value in menus.get(name, ())}
+    allowed = menus(transcript)
+    return {name: value for name, value in scores.items() if value in allowed.get(name, ())}
 
 
 def means(matched: Matched, played: Sequence[Transcript]) -> dict[str, list[float | None]]:

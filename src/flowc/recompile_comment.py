@@ -13,7 +13,7 @@ from flowc.gate import Comparison, GateResult, NodeTest, Outcome
 from flowc.graph import Graph
 from flowc.markdown import details, prose_table, shorten, table, text
 from flowc.mermaid import flowchart
-from flowc.metrics import Json, Rate, arm, number, rate, training_start
+from flowc.metrics import Json, arm, number, rate, training_start
 from flowc.procedure_diff import Change, ProcedureDiff
 from flowc.records import Record
 from flowc.scoreboard import cell, percent
@@ -205,19 +205,12 @@ def _comparisons(part: ProcedurePart) -> str:
     before, after = (arm(s, "compiled") for s in part.scores)
     rows = []
     for c in part.result.comparisons:
-        whole = [_rate(rate(s.get(c.criterion))) for s in (before, after)]
-        shown = "—"
-        if c.difference is not None and c.low is not None and c.high is not None:
-            shown = f"{100 * c.difference:+.1f} [{100 * c.low:+.1f}, {100 * c.high:+.1f}] n={c.n}"
+        whole = [cell(rate(s.get(c.criterion))) for s in (before, after)]
         margin = "—" if c.margin is None else f"-{percent(c.margin)}"
         judged = "not judged" if c.outcome is None else _MARKS[c.outcome]
-        rows.append([c.criterion.replace("_", " "), *whole, shown, str(c.verdict), margin, judged])
+        rows.append([c.criterion.replace("_", " "), *whole, c.points, str(c.verdict), margin, judged])
     head = ["criterion", "Before", "After", "Same scenarios, points", "Verdict", "Margin", "Gate"]
     return table(head, rows)
-
-
-def _rate(found: Rate | None) -> str:
-    return cell(found, None)
 
 
 def _worse_nodes(result: GateResult) -> str:

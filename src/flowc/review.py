@@ -17,7 +17,7 @@ from typing import Any
 from flowc.briefing import item_id, lines, procedure, wishes
 from flowc.graph import Graph
 from flowc.records import UserError
-from flowc.rubric import RUBRIC, is_challenged, menu
+from flowc.rubric import RUBRIC, menus
 from flowc.scenarios import Scenario
 from flowc.transcripts import Ended, Transcript
 
@@ -50,7 +50,10 @@ def screens(
 
 
 def payload(graph: Graph, scenarios: Sequence[Scenario], shown: Sequence[Sequence[Transcript]]) -> dict[str, Any]:
-    """Give what the page shows, without a word on which arm spoke."""
+    """Give what the page shows, without a word on which arm spoke.
+
+    Raises UserError for a transcript of another scenario.
+    """
     by_id = {s.id: s for s in scenarios}
     unknown = sorted({t.scenario for screen in shown for t in screen} - set(by_id))
     if unknown:
@@ -71,7 +74,7 @@ def payload(graph: Graph, scenarios: Sequence[Scenario], shown: Sequence[Sequenc
                     {
                         "id": item_id(t),
                         "lines": [list(line) for line in lines(t)],
-                        "menus": {c.name: list(menu(c, is_challenged(t))) for c in RUBRIC.criteria},
+                        "menus": {name: list(allowed) for name, allowed in menus(t).items()},
                     }
                     for t in screen
                 ],

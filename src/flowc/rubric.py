@@ -114,6 +114,7 @@ def is_challenged(transcript: Transcript) -> bool:
     return any(label.split(":")[0] not in _NO_CHALLENGE for turn in users for label in turn.labels)
 
 
-def menu(criterion: Criterion, challenged: bool) -> tuple[int, ...]:
-    """List the ratings that a criterion allows."""
-    return SCALE if challenged else SCALE[: criterion.most_unchallenged]
+def menus(transcript: Transcript) -> dict[str, tuple[int, ...]]:
+    """Give the ratings that each criterion allows for a conversation."""
+    challenged = is_challenged(transcript)
+    return {c.name: SCALE if challenged else SCALE[: c.most_unchallenged] for c in RUBRIC.criteria}

@@ -112,7 +112,7 @@ def offered_table(benchmark: Json) -> str:
             _shown(number(row, "requests")),
             *(NOT_MEASURED if x is None else f"{x:.2f}" for x in (offered, done, good)),
             *(_percentiles(section(row, f"{kind}_ms") or {}) for kind in ("ttft", "tpot")),
-            "—" if dollars is None else _usd(dollars),
+            "—" if dollars is None else usd(dollars),
         ])  # fmt: skip
     head = ["Load", "Requests", "Offered/s", "Done/s", "Goodput/s", "TTFT ms p50/p95/p99", "TPOT ms p50/p95/p99"]
     return table([*head, "USD per 1,000 conversations"], body)
@@ -157,11 +157,13 @@ def cost_table(benchmark: Json) -> str:
     cost = section(benchmark, "cost")
     if cost is None:
         return f"Cost: {NOT_RUN}: the benchmark has no cost table"
-    return table(["Cost", "USD"], [[title, _usd(number(cost, key))] for key, title in _COSTS.items()])
+    amounts = {title: number(cost, key) for key, title in _COSTS.items()}
+    return table(["Cost", "USD"], [[t, NOT_MEASURED if x is None else usd(x)] for t, x in amounts.items()])
 
 
-def _usd(amount: float | None) -> str:
-    return NOT_MEASURED if amount is None else f"{amount:.2f}" if amount >= 0.1 else f"{amount:.2g}"
+def usd(amount: float) -> str:
+    """Write dollars with two digits that matter, cents where there are dollars."""
+    return f"{amount:,.0f}" if amount >= 100 else f"{amount:.2f}" if amount >= 0.1 else f"{amount:.2g}"
 
 
 def machine_table(training: Json, benchmark: Json) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from flowc.conformance import CRITERIA
 from flowc.evaluate import EvaluateParams, interval
-from flowc.gate import Asked, Comparison, GateParams, compare
+from flowc.gate import Asked, Comparison, GateParams, compare, score
 from flowc.metrics import Rate, rate
 from flowc.scoreboard import cell
 
@@ -25,13 +25,7 @@ class Statistics(NamedTuple):
 
 def scores_of(asked: Mapping[str, Sequence[Asked]]) -> Scores:
     """Give each scenario's criteria; repeats of a scenario are averaged."""
-    out: Scores = {}
-    for scenario, repeats in sorted(asked.items()):
-        out[scenario] = {}
-        for criterion in CRITERIA:
-            known = [v for a in repeats if (v := a.judgement.scores[criterion]) is not None]
-            out[scenario][criterion] = sum(known) / len(known) if known else None
-    return out
+    return {scenario: {c: score(repeats, c) for c in CRITERIA} for scenario, repeats in sorted(asked.items())}
 
 
 def mean(scores: Scores, criterion: str, by: Statistics) -> Rate:
@@ -43,7 +37,7 @@ def mean(scores: Scores, criterion: str, by: Statistics) -> Rate:
 
 def shown(scores: Scores, criterion: str, by: Statistics) -> str:
     """Give a criterion's mean as a table shows it."""
-    return cell(mean(scores, criterion, by), None)
+    return cell(mean(scores, criterion, by))
 
 
 def compared(then: Scores, now: Scores, criterion: str, by: Statistics) -> Comparison:
@@ -54,7 +48,4 @@ def compared(then: Scores, now: Scores, criterion: str, by: Statistics) -> Compa
 
 def difference(then: Scores, now: Scores, criterion: str, by: Statistics) -> str:
     """Give `now` minus `then` in points with its interval; a dash where no scenario is common."""
-    found = compared(then, now, criterion, by)
-    if found.difference is None or found.low is None or found.high is None:
-        return "—"
-    return f"{100 * found.difference:+.1f} [{100 * found.low:+.1f}, {100 * found.high:+.1f}] n={found.n}"
+    return compared(then, now, criterion, by).points

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -76,8 +76,8 @@ def _name(stage: str) -> str:
     return stage.removeprefix("dvc.yaml:")
 
 
-def reasons(stage: str, before: Lock, after: Lock, stale: Iterable[str] = ()) -> list[str]:
-    """Say in what two locks of a stage differ: files, params, the command, and outputs of other stages.
+def reasons(stage: str, before: Lock, after: Lock, stale: Collection[str]) -> list[str]:
+    """Say in what two locks of a stage differ: files, params, the command, and outputs of the `stale` stages.
 
     A stage that failed has no new entry; what is known then is which of the stages before it ran.
     """
@@ -109,7 +109,7 @@ def _inside(path: str, folder: str) -> bool:
 
 
 def _params(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    was, now = _flat(old), _flat(new)
+    was, now = flat(old), flat(new)
     return [
         f"{key}: {was.get(key, 'absent')} → {now.get(key, 'absent')}"
         for key in sorted({*was, *now})
@@ -117,13 +117,13 @@ def _params(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Flatten nested params to dotted names; the file's own name is no part of them."""
     out: dict[str, Any] = {}
     for key, value in values.items():
         name = prefix if key.endswith(".yaml") else f"{prefix}.{key}".removeprefix(".")
         if isinstance(value, Mapping):
-            out |= _flat(value, name)
+            out |= flat(value, name)
         else:
             out[name] = value
     return out

@@ -13,6 +13,7 @@ from flowc.metrics import Json, Rate, arm, number, rate, section
 from flowc.plots import BLUE, STYLE, new_figure, save
 from flowc.records import UserError
 from flowc.scoreboard import NOT_MEASURED, cell
+from flowc.stage_runs import flat
 
 _ABOUT_BASE = "base."  # a base model's own numbers follow from its name
 _COMMITTED = "as committed"
@@ -70,7 +71,7 @@ def read_sweep(
         )
     found: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = [(run, run["revs"][0]) for run in runs]
     found += [({}, {**c, "name": _COMMITTED}) for c in shown if _is_compiled(c, layout.training.format(procedure))]
-    params = [_flat(_files(rev, "params").get(layout.params, {})) for _, rev in found]
+    params = [flat(_files(rev, "params").get(layout.params, {})) for _, rev in found]
     varied = _varied([p for p in params if p])
     points = [
         _point(run, rev, {k: p.get(k) for k in varied} if p else {}, procedure, layout, read)
@@ -125,13 +126,6 @@ def _files(rev: Mapping[str, Any], kind: str) -> dict[str, Json]:
     return {path: one["data"] for path, one in files.items() if isinstance(one.get("data"), dict)}
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for key, value in values.items():
-        out |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return out
-
-
 def _varied(params: Sequence[Mapping[str, Any]]) -> list[str]:
     keys = sorted({k for p in params for k in p} - _BESIDE)
     varied = [k for k in keys if len({repr(p.get(k)) for p in params}) > 1]
@@ -157,7 +151,7 @@ def sweep_table(points: Sequence[Point]) -> str:
             [
                 f"{row}",
                 text(p.label),
-                cell(p.success, None),
+                cell(p.success),
                 cell(p.held_out, n),
                 *(NOT_MEASURED if v is None else form.format(v) for v, form in measured),
             ]
@@ -197,11 +191,11 @@ def draw_sweep(path: Path, points: Sequence[Point], title: str) -> None:
         save(figure, path)
 
 
-def sweep_page(procedures: Mapping[str, Sequence[Point]], plots: Mapping[str, str], command: str) -> str:
+def sweep_page(procedures: Mapping[str, Sequence[Point]], plots: Mapping[str, str]) -> str:
     """Write the page; `plots` are paths relative to it, by procedure."""
     parts = [
         "# Experiments compared",
-        f"Written by `{command}` from `dvc exp show`. Intervals are 95 %; numbers in a plot are rows of its table. A "
+        "Written by `make compare` from `dvc exp show`. Intervals are 95 %; numbers in a plot are rows of its table. A "
         "training that was stopped and continued has its time in the table and not in the plot. What is as committed "
         "stands in the commit that the experiments began from; a later one may have trained the same model again, in "
         "another time.",

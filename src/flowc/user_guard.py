@@ -128,6 +128,15 @@ def values(scenario: Scenario) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*own, *told]))
 
 
+def facts(scenario: Scenario) -> dict[str, str]:
+    """Give the slots that a scenario's user tells, sorted, with the value that each has first."""
+    out: dict[str, str] = {}
+    for step in scenario.script:
+        for slot, value in (*step.gives.items(), *step.volunteers.items()):
+            out.setdefault(slot, value)
+    return dict(sorted(out.items()))
+
+
 def contains(text: str, value: str) -> bool:
     """Whether a value stands in a text as it is written, but for its case."""
     return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text, re.IGNORECASE) is not None
@@ -135,13 +144,9 @@ def contains(text: str, value: str) -> bool:
 
 def ahead(graph: Graph, scenario: Scenario, text: str, told: Mapping[str, str]) -> dict[str, str]:
     """Give the scenario's facts that a text tells before they are due; `told` are those that are known by now."""
-    facts: dict[str, str] = {}
-    for step in scenario.script:
-        for slot, value in (*step.gives.items(), *step.volunteers.items()):
-            facts.setdefault(slot, value)
     return {
         slot: value
-        for slot, value in sorted(facts.items())
+        for slot, value in facts(scenario).items()
         if slot not in told and value not in told.values() and graph.slots[slot].mention and contains(text, value)
     }
 
