@@ -27,6 +27,8 @@ def main() -> None:
     parser.add_argument("--pairs", action="store_true", help="show two arms side by side, and ask which is better")
     parser.add_argument("--seed", type=int, help="what the order is drawn by; the seed of params.yaml without it")
     args = parser.parse_args()
+    if args.count < 1:
+        parser.error("--count has to be 1 or more")
     seed = load_value("seed", int) if args.seed is None else args.seed
     arms = args.arms or ("compiled", *load_value("arms", list), *played_by_providers(args.transcripts))
     transcripts = {arm: read_jsonl(args.transcripts / f"{arm}.jsonl", Transcript) for arm in arms}

@@ -104,6 +104,15 @@ def test_the_interval_of_a_corrected_rate_holds_the_truth_as_often_as_it_says() 
     assert held >= 51  # 0.95 of 60 are 57; fewer than 51 come by chance once in some hundred tries
 
 
+def test_a_few_people_who_confirm_the_judge_do_not_show_that_it_never_errs() -> None:
+    sample = Sample({i: i for i in ITEMS}, dict.fromkeys(ITEMS, "a"), 0.95, 0)
+    all_pass = dict.fromkeys(ITEMS, 1.0)
+    few, many = (corrected_rate(all_pass, dict.fromkeys(ITEMS[:n], 1.0), sample) for n in (5, 40))
+    assert (few["value"], many["value"]) == (1.0, 1.0)
+    assert few["ci95"][1] == many["ci95"][1] == 1.0
+    assert few["ci95"][0] < 0.8 < 0.9 < many["ci95"][0] < 1.0
+
+
 GRAPH = example_graph()
 SCENARIOS = example_scenarios(GRAPH, 8, NO_DEVIATIONS)
 ARMS = {arm: [play(GRAPH, s).model_copy(update={"arm": arm}) for s in SCENARIOS] for arm in ("compiled", "frontier")}

@@ -53,6 +53,15 @@ def test_without_judges_and_people_it_says_that_none_was_asked(scores: dict[str,
     ]
 
 
+def test_people_who_only_compared_are_not_left_out() -> None:
+    rated = RATINGS | {"raters": 0, "conversations": 0, "ratings": 0}
+    page = judging({"judging": "not run: none configured", "ratings": rated})
+    assert page[0] == "LLM judges (naturalness and the like): not run: none configured."
+    assert page[1].endswith(
+        "left aside: 1 for off menu. Compared side by side, compiled or floor (n = 4): compiled 3, tie 1."
+    )
+
+
 def test_every_part_is_laid_out() -> None:
     page = judging({"judging": JUDGING, "ratings": RATINGS})
     assert page[0] == (

@@ -61,6 +61,27 @@ def test_the_later_file_of_a_person_counts() -> None:
     assert match(files, "table", EVERY).by_rater == {"a": {item: {"task_success": 4}}}
 
 
+def test_the_file_that_was_exported_later_counts_whatever_its_name(tmp_path: Path) -> None:
+    item, pair = item_id(QUIET), {"left": item_id(PLAYED["compiled"][0]), "right": item_id(PLAYED["floor"][0])}
+    # A browser names the second export of a page "(1)", which sorts before the first.
+    for name, hour, score, better in (
+        ("ann.json", 9, 1, "left"),
+        ("ann (1).json", 11, 4, "right"),
+        ("b.json", 10, 2, "tie"),
+    ):
+        file = file_of("ann", rating(item, task_success=score)).model_dump(mode="json")
+        more = {"exported": f"2027-01-31T{hour:02}:00:00.000Z", "preferences": [pair | {"better": better}]}
+        write_json(tmp_path / name, file | more)
+    matched = match(read_ratings(tmp_path), "table", EVERY)
+    assert matched.by_rater == {"ann": {item: {"task_success": 4}}}
+    assert matched.preferences == {"compiled or floor": {"floor": 1}}
+
+
+def test_a_remark_alone_is_no_rating() -> None:
+    remark = Rating(item=item_id(QUIET), scores={}, note="odd")
+    assert match([file_of("a", remark, Rating(item="gone", scores={}, note="odd"))], "table", EVERY) == ({}, {}, {})
+
+
 def test_preferences_are_counted_by_arm_whatever_side_it_stood_on() -> None:
     pairs = [tuple(item_id(PLAYED[arm][i]) for arm in ("compiled", "floor")) for i in range(4)]
     given = [("left", *pairs[0]), ("right", *pairs[1][::-1]), ("tie", *pairs[2]), ("right", *pairs[3])]
@@ -111,6 +132,13 @@ def test_a_folder_that_is_not_there_or_has_no_export_has_no_ratings(tmp_path: Pa
 def test_a_file_that_is_no_export_is_named(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", {"rubric": "1", "rater": ""})
     with pytest.raises(UserError, match=r"a\.json: not a RatingFile"):
+        read_ratings(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"rubric": "1-', b"[]", "{}".encode("utf-16"), b"\xff\x00"])
+def test_a_broken_file_is_named_whatever_is_wrong_with_it(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"a\.json: not .*remove it"):
         read_ratings(tmp_path)
 
 

@@ -7,6 +7,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -149,7 +150,7 @@ def test_ratings_by_mouse_and_keys_outlive_a_reload_and_are_read_back(chromium: 
     chromium.call("Input.insertText", text="5 stars <b>")
     assert chromium.run("document.getElementById('note').value") == "5 stars <b>"  # typed, before it is to be kept
     chromium.click("#rater")
-    chromium.call("Input.insertText", text="R. Ater")
+    chromium.call("Input.insertText", text="R. Äter")
     chromium.reload()
     assert chromium.run("document.getElementById('note').value") == "5 stars <b>"
     chromium.key("ArrowDown")
@@ -162,12 +163,39 @@ def test_ratings_by_mouse_and_keys_outlive_a_reload_and_are_read_back(chromium: 
         assert time.monotonic() < end, "nothing was saved"
         time.sleep(0.1)
     [rated] = saved
-    assert (rated.rater, rated.rubric, rated.procedure) == ("R. Ater", RUBRIC.version, "table")
+    assert (rated.rater, rated.rubric, rated.procedure) == ("R. Äter", RUBRIC.version, "table")
+    assert abs(datetime.fromisoformat(rated.exported) - datetime.now(UTC)) < timedelta(minutes=5)
     first, second = rated.ratings
     assert (first.item, first.note) == (item_id(plain), "5 stars <b>")
     assert first.scores == {"task_success": 5, "consistency": 3, "graceful_handling": 3, "naturalness": 1}
     assert second.scores == {"task_success": 2}
     assert errors(chromium) == []
+
+
+def test_a_key_held_down_rates_one_row(chromium: Page, tmp_path: Path) -> None:
+    opened(chromium, tmp_path, written(screens(PLAYED, 1, False, 0)))
+    for repeat in (False, True, True):
+        chromium.call("Input.dispatchKeyEvent", type="keyDown", key="4", text="4", autoRepeat=repeat)
+    assert [s["scores"] for s in scores(chromium)] == [{"task_success": 4}]
+
+
+def test_a_remark_on_a_page_without_ratings_is_exported(chromium: Page, tmp_path: Path) -> None:
+    shown = screens(PLAYED, 1, True, 0)
+    opened(chromium, tmp_path, written(shown))
+    chromium.click("#note")
+    chromium.call("Input.insertText", text="both odd")
+    expected = [{"item": item_id(t), "scores": {}, "note": "both odd"} for t in shown[0]]
+    assert scores(chromium) == expected
+
+
+def test_a_browser_that_keeps_nothing_says_so_and_rates_all_the_same(chromium: Page, tmp_path: Path) -> None:
+    deny = "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no', 'SecurityError'); }})"
+    chromium.call("Page.addScriptToEvaluateOnNewDocument", source=deny)
+    opened(chromium, tmp_path, written(screens(PLAYED, 1, False, 0)))
+    chromium.key("4")
+    assert [s["scores"] for s in scores(chromium)] == [{"task_success": 4}]
+    said = chromium.run("document.getElementById('progress').textContent")
+    assert said.endswith("This browser keeps nothing (SecurityError): export before you close the page")
 
 
 def test_two_side_by_side_are_compared_as_a_whole(chromium: Page, tmp_path: Path) -> None:
@@ -198,6 +226,9 @@ def test_the_command_writes_the_page(
     run_stage(main)
     assert "reviews/table.html: 3 pages" in capsys.readouterr().out
     assert (tmp_path / "reviews" / "table.html").read_text(encoding="utf-8") == written(screens(PLAYED, 3, True, 4))
+    monkeypatch.setattr(sys, "argv", [*command, "--arms", *ARMS, "--count", "0"])
+    with pytest.raises(SystemExit):
+        run_stage(main)
 
 
 def test_without_named_arms_the_page_has_those_of_providers_that_were_run(

@@ -17,7 +17,7 @@ def judging(scores: Json) -> list[str]:
     """Write what is known of the judges, or that none was asked."""
     found = section(scores, "judging")
     if found is None:
-        return [NO_JUDGES, NO_PEOPLE]
+        return [NO_JUDGES, _people(scores)]  # who only compared conversations has rated none
     return [_people(scores), *_judges(found), *_agreement(found), *_corrected(found), *_pairs(found)]
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import Field
 
 from flowc.briefing import item_id
-from flowc.records import Record, read_record
+from flowc.records import Record, UserError, read_record
 from flowc.rubric import RUBRIC, menus
 from flowc.transcripts import Transcript
 
@@ -41,6 +41,8 @@ class RatingFile(Record):
     procedure: str
     page: str
     rater: str = Field(min_length=1)
+    exported: str = Field(default="", pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+    """When, in UTC; a file without it counts as older than any other."""
     ratings: tuple[Rating, ...]
     preferences: tuple[Preference, ...] = ()
 
@@ -60,7 +62,14 @@ def read_ratings(folder: Path) -> list[RatingFile]:
 
     Raises UserError with the file's name when one is not an export of the review page.
     """
-    return [read_record(file, RatingFile) for file in sorted(folder.glob("*.json"))]
+    return [_read(file) for file in sorted(folder.glob("*.json"))]
+
+
+def _read(file: Path) -> RatingFile:
+    try:
+        return read_record(file, RatingFile)
+    except UnicodeDecodeError as e:
+        raise UserError(f"{file}: not UTF-8 ({e.reason}); export it from the page again, or remove it") from None
 
 
 def match(files: Iterable[RatingFile], procedure: str, transcripts: Iterable[Transcript]) -> Matched:
@@ -68,14 +77,15 @@ def match(files: Iterable[RatingFile], procedure: str, transcripts: Iterable[Tra
 
     Left aside and counted: ratings on another edition of the rubric, of conversations that are not there any more
     (after a recompile), and outside the menu. Where a person rated a conversation or compared two of them twice, the
-    later file counts.
+    file that was exported later counts, whatever its name: browsers call a second export `NAME (1).json`, which comes
+    before `NAME.json`.
     """
     by_item = {item_id(t): t for t in transcripts}
     by_rater: dict[str, dict[str, dict[str, int]]] = {}
     better: dict[tuple[str, frozenset[str]], tuple[str, str]] = {}  # who compared what, to the arms and the better one
     out: Counter[str] = Counter()
-    for file in (f for f in files if f.procedure == procedure):
-        for rating in file.ratings:
+    for file in sorted((f for f in files if f.procedure == procedure), key=lambda f: f.exported):
+        for rating in (r for r in file.ratings if r.scores):  # the others are a remark alone
             if file.rubric != RUBRIC.version:
                 out["other_rubric"] += 1
             elif rating.item not in by_item:
