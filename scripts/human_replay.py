@@ -36,6 +36,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="only so many dialogues of each mood")
     parser.add_argument("--clone", type=Path, default=Path(".flowc/hotel"), help="where to compile")
     args = parser.parse_intermixed_args()
+    if args.limit is not None and args.limit < 1:
+        parser.error("--limit has to be 1 or more")
     if not args.star.is_dir():
         raise UserError(f"{args.star}: no such folder; give the one of the STAR data, with tasks/ and dialogues/")
     fetch(args.clone)

@@ -40,13 +40,15 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, default=0.7, help="of the user's model")
     parser.add_argument("--out", type=Path, required=True, help="folder for transcripts.jsonl and scores.json")
     args = parser.parse_args()
+    if args.n < 1:
+        parser.error("-n has to be 1 or more")
     graph, seed = read_record(args.graph, Graph), load_value("seed", int)
     if args.scenarios:
         found = read_jsonl(args.scenarios, Scenario)  # the file has one split behind the other
         scenarios = Random(seed).sample(found, min(args.n, len(found)))
     else:
         graph = steering_back(graph, args.kinds)
-        scenarios = [s for kind in args.kinds for s in scenario_set(graph, kind, args.n, seed)]
+        scenarios = [s for kind in dict.fromkeys(args.kinds) for s in scenario_set(graph, kind, args.n, seed)]
     params, tracker = load("simulate", SimulateParams), Tracker(graph, seed)
     user = played_by(args.user_model, args.temperature, graph, seed) if args.user_model else None
     with serve(args.model, load("serve", ServeParams)) as server:
@@ -56,8 +58,9 @@ def main() -> None:
             return Prompted(client, one_line(graph), schemas(graph), sampling(params, seed, scenario.repeat))
 
         played = asyncio.run(simulate(graph, scenarios, "compiled", arm, tracker, params, user))
-    done = evaluate(graph, scenarios, {"compiled": played}, load("evaluate", EvaluateParams), seed)
-    write_jsonl(args.out / "transcripts.jsonl", played)
+    write_jsonl(args.out / "transcripts.jsonl", played)  # at once: what a model said as the user may be paid for
+    scoring = load("evaluate", EvaluateParams).model_copy(update={"judges": ()})  # models are not asked here
+    done = evaluate(graph, scenarios, {"compiled": played}, scoring, seed)
     write_json(args.out / "scores.json", done.scores)
     print(f"{len(played)} conversations in {args.out}")
 

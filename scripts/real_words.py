@@ -47,7 +47,8 @@ def main() -> None:
             return RealWords(graph, scenario, words)
 
         played = asyncio.run(simulate(graph, scenarios, "compiled", arm, tracker, params, user))
-    scores = evaluate(graph, scenarios, {"compiled": played}, load("evaluate", EvaluateParams), seed).scores
+    scoring = load("evaluate", EvaluateParams).model_copy(update={"judges": ()})  # models are not asked here
+    scores = evaluate(graph, scenarios, {"compiled": played}, scoring, seed).scores
     spoken = [turn for one in played for turn in one.turns if turn.message.role == "user"]
     real = sum(bool(bank_of(words, turn.labels)) for turn in spoken)
     messages = {"users": len(spoken), "real_words": real}

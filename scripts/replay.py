@@ -36,6 +36,8 @@ def main() -> None:
     parser.add_argument("--answers", type=Path, help="where to write what was said, JSONL")
     parser.add_argument("--limit", type=int, help="only so many dialogues of each mood")
     args = parser.parse_args()
+    if args.limit is not None and args.limit < 1:
+        parser.error("--limit has to be 1 or more")
     graph, task = read_record(args.graph, Graph), read_task(args.folder, TASK)
     cut = [p for m in MOODS for d in read_dialogues(args.folder, TASK, m)[: args.limit] for p in prefixes(d, task)]
     params, seed = load("simulate", SimulateParams), load_value("seed", int)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from flowc.conformance import CRITERIA
 from flowc.evaluate import EvaluateParams, Evaluation, evaluate, interval
@@ -50,6 +51,17 @@ TRANSCRIPTS = {
 @pytest.fixture(scope="module")
 def done() -> Evaluation:
     return evaluate(GRAPH, SCENARIOS, TRANSCRIPTS, PARAMS, 0)
+
+
+def test_judges_that_share_their_answers_and_pairs_named_twice_are_refused() -> None:
+    one = {"name": "one", "provider": "openai", "model": "m", "family": "f"}
+    values = PARAMS.model_dump() | {"judges": [one, one | {"name": "other", "family": "g"}]}
+    with pytest.raises(ValidationError, match="judges one, other ask one model alike; keep one, with `repeats`"):
+        EvaluateParams.model_validate(values)
+    apart = values | {"judges": [one, one | {"name": "other", "temperature": 0}]}
+    assert len(EvaluateParams.model_validate(apart).judges) == 2
+    with pytest.raises(ValidationError, match="pairs name an arm twice: floor, floor"):
+        EvaluateParams.model_validate(apart | {"pairs": ["floor", "floor"]})
 
 
 def test_the_interval_of_equal_values_is_the_value() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from openai.types.chat import ChatCompletion
 
+from flowc.completion import Said
 from flowc.conformance import judge
 from flowc.evaluate import EvaluateParams, evaluate
 from flowc.frontier import ARMS, FrontierParams, Sheet, not_run, reason_not_to_run
@@ -262,6 +263,14 @@ def test_the_default_is_not_run_without_a_key_and_the_tests_never_pay() -> None:
 
 def test_a_conversation_that_the_user_begins_needs_no_opening() -> None:
     assert [s.text for s in as_said([Message(role="user", content="Hi.")], calls=True)] == ["Hi."]
+
+
+def test_a_call_behind_white_space_is_sent_back_without_it() -> None:
+    call = ToolCall(name="find_table", arguments={})
+    message = Message(role="assistant", content="\n\n", tool_calls=(call,))
+    assert as_said([Message(role="user", content="Hi."), message], calls=True)[1] == Said(
+        role="assistant", text="", call=call
+    )
 
 
 @pytest.mark.skipif(not os.environ.get("ANTHROPIC_API_KEY"), reason="ANTHROPIC_API_KEY is not set")

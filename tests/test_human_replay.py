@@ -71,6 +71,14 @@ def test_the_clone_is_brought_to_the_present_commit_and_shares_the_cache(
     assert str(tmp_path / ".dvc" / "cache") in (clone / ".dvc" / "config.local").read_text()
 
 
+def test_no_dialogues_at_all_cannot_be_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["human_replay", "star", "--out", "human", "--limit", "0"])
+    with pytest.raises(SystemExit) as ended:
+        run_stage(main)
+    assert ended.value.code == 2
+
+
 def test_data_that_are_not_there_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["human_replay", "star", "--out", "human"])

@@ -16,6 +16,7 @@ from tests.example import example_scenarios
 from tests.served import Run, runner, url
 from tests.test_client import Script
 from tests.test_client import script as script  # a fixture
+from tests.test_pipeline import composed
 
 ASKS = "Welcome! For which day?"
 
@@ -61,6 +62,27 @@ def test_sets_of_deviations_are_played_where_no_file_is_given(run: Run, graph: P
     assert {kind: by["task_success"]["n"] for kind, by in scores["by_deviation"].items()} == {
         "abuse": 2, "injection": 2
     }  # fmt: skip
+
+
+def test_a_kind_named_twice_is_one_set_and_no_set_is_empty(run: Run, graph: Path, tmp_path: Path) -> None:
+    run("model", graph, "--kinds", "abuse", "abuse", "-n", "2", "--out", tmp_path / "out")
+    assert len(found(tmp_path / "out")[0]) == 2
+    with pytest.raises(SystemExit):
+        run("model", graph, "-n", "0", "--out", tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_models_that_judge_are_not_said_to_have_been_asked(
+    run: Run, graph: Path, scenarios: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = composed()
+    values["evaluate"]["judges"] = [{"name": "strict", "provider": "openai", "model": "m", "family": "f"}]
+    write_json(tmp_path / "params.yaml", values)
+    monkeypatch.chdir(tmp_path)
+    run("model", graph, "--scenarios", scenarios, "--out", tmp_path / "out")
+    scores = read_object(tmp_path / "out" / "scores.json", "nothing")
+    assert scores["judging"] == "not run: none configured"
+    assert "strict.task_success" not in scores["arms"]["compiled"]
 
 
 def test_a_language_model_plays_the_scenarios_and_its_own_errors_are_not_the_assistants(

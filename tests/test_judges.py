@@ -14,7 +14,7 @@ from flowc.completion import ProviderName, Request, Response, Stop
 from flowc.consult import consult
 from flowc.judges import Judged, JudgeParams, Problem, Verdict, block, is_founded, rating_request, read
 from flowc.judging import Verdicts, ask, mean_ratings
-from flowc.records import Message
+from flowc.records import Message, read_jsonl, write_jsonl
 from flowc.rubric import RUBRIC, is_challenged
 from flowc.spend import PricesParams
 from flowc.transcripts import Transcript, Turn
@@ -118,6 +118,15 @@ def test_graceful_handling_above_3_is_off_the_menu_where_the_user_only_answered(
     user = Turn(message=Message(role="user", content="One moment."), labels=("off_topic:off_topic",))
     challenged = CALM.model_copy(update={"turns": (*CALM.turns, user)})
     assert problems(judged(json.dumps(good() | {"graceful_handling_rating": rating}), transcript=challenged)) == {}
+
+
+@pytest.mark.parametrize("part", ["quote", "reason"])
+def test_half_a_character_in_an_answer_costs_no_rating_and_can_be_written(part: str, tmp_path: Path) -> None:
+    found = judged(json.dumps(good() | {f"consistency_{part}": "HERE"}).replace("HERE", r"so \ud83d"))
+    assert problems(found) == {}
+    assert getattr(found.verdicts[2], part) == "so \ufffd"
+    write_jsonl(tmp_path / "verdicts.jsonl", [found])
+    assert read_jsonl(tmp_path / "verdicts.jsonl", Judged) == [found]
 
 
 def test_a_quotation_that_nobody_said_is_told_apart_and_keeps_its_rating() -> None:

@@ -21,7 +21,7 @@ from flowc.simulate import Reply, simulate
 from flowc.tracker import Tracker
 from flowc.transcripts import Ended, Transcript
 from flowc.user import ScriptedUser, UserTurn
-from flowc.user_guard import Guard, Said, Slip, split_stop
+from flowc.user_guard import Guard, Said, Slip, ahead, split_stop
 from tests.example import MANY_DEVIATIONS, example_scenarios
 from tests.test_client import Script, reply
 from tests.test_client import script as script  # a fixture
@@ -141,6 +141,7 @@ SLIPS = {
     Slip.OUT_OF_ROLE: (
         "How can I help you today?", "As an AI language model I have no day.", "Assistant: 2027-03-05 is noted.",
         '<tool_call>{"name": "find_table"}</tool_call> 2027-03-05',
+        "<think>The remark says what I mean.</think> 2027-03-05",
     ),
     Slip.INVENTED_FACT: ("On 2027-09-09, please.", "2027-03-05, and we can spend $777."),
     Slip.WITHHELD: ("Some day soon.", "The fifth of March."),
@@ -186,6 +187,29 @@ def test_a_fact_that_the_assistant_named_is_not_invented_by_the_user(guard: Guar
     history = [Message(role="assistant", content="For 2027-09-09, or which day?")]
     turn = asyncio.run(user(Saying("Not 2027-09-09 but 2027-03-05."), guard).reply(history, "ask_day"))
     assert turn.labels == ("edge:ask_day.day",)
+
+
+def meaning(gives: dict[str, str], scenario: Scenario, text: str, guard: Guard) -> Slip | None:
+    meant = UserTurn("", ("edge:x",), gives)
+    return guard.slip(scenario, Said(text, None), meant, [], patient=True)
+
+
+def test_a_longer_value_does_not_tell_the_shorter_one(guard: Guard) -> None:
+    dear = {"budget": "$200"}
+    assert meaning(dear, SHORT, "$200.", guard) is None
+    assert meaning(dear, SHORT, "$200,000", guard) == Slip.INVENTED_FACT
+    slots = GRAPH.slots | {"guests": GRAPH.slots["guests"].model_copy(update={"values": ("two", "two and a baby")})}
+    pool = Guard(GRAPH.model_copy(update={"slots": slots}))
+    assert meaning({"guests": "two"}, SHORT, "Two and a baby.", pool) == Slip.WITHHELD
+    assert meaning({"guests": "two"}, SHORT, "Not two and a baby, two.", pool) is None
+
+
+def test_a_number_inside_a_date_is_not_told_before_it_is_due() -> None:
+    steps = (Step(node="ask_day", edge="day", gives={"day": "4 March"}),
+             Step(node="ask_guests", edge="guests", gives={"guests": "4"}))  # fmt: skip
+    scenario = SHORT.model_copy(update={"script": steps})
+    assert ahead(GRAPH, scenario, "On 4 March.", {"day": "4 March"}) == {}
+    assert ahead(GRAPH, scenario, "On 4 March, 4 of us.", {"day": "4 March"}) == {"guests": "4"}
 
 
 def test_a_fact_told_before_it_is_due_is_volunteered(guard: Guard) -> None:

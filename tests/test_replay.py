@@ -186,6 +186,8 @@ def test_the_script_scores_every_dialogue_and_says_what_its_figures_are_made_of(
         ]  # fmt: skip
         assert {a.took for a in read_jsonl(answers, Answer)} == {"table_ask_day"}
         assert found["of"] == replay_script.made_of(model, tmp_path / "graph.json", 1)
+    with pytest.raises(SystemExit):
+        run("compiled", model, tmp_path / "graph.json", tmp_path, "--out", tmp_path / "none.json", "--limit", "0")
 
 
 @needs_star

@@ -60,6 +60,16 @@ class EvaluateParams(Record):
         return self
 
     @model_validator(mode="after")
+    def _asked_apart(self) -> Self:
+        # Equal questions have one answer: such judges would agree perfectly, and a pair asked twice counts for none.
+        how = [(j.provider, j.model, j.temperature, j.effort, j.max_tokens) for j in self.judges]
+        if same := [j.name for j, asked in zip(self.judges, how, strict=True) if how.count(asked) > 1]:
+            raise ValueError(f"judges {', '.join(same)} ask one model alike; keep one, with `repeats` to ask it again")
+        if len(set(self.pairs)) < len(self.pairs):
+            raise ValueError(f"pairs name an arm twice: {', '.join(self.pairs)}")
+        return self
+
+    @model_validator(mode="after")
     def _families_to_compare(self) -> Self:
         # A judge's bonus for its own family is what it gives it above what it gives to the others.
         if len(set(self.families.values())) == 1:

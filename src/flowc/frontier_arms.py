@@ -95,7 +95,7 @@ def as_said(history: Sequence[Message], calls: bool) -> tuple[Said, ...]:
         role: Role = (
             "assistant" if message.role == "assistant" else "tool" if message.role == "tool" and calls else "user"
         )
-        text = message.content
+        text = message.content if message.content.strip() else ""  # providers refuse blocks of white space
         if not calls and call:
             text = f"[calls {call.name} with {json.dumps(call.arguments, ensure_ascii=False)}]"
         elif not calls and message.role == "tool":

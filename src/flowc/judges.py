@@ -25,6 +25,7 @@ from flowc.spend import Price
 from flowc.transcripts import Transcript
 
 _SIGNS = re.compile(r"[<>&\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # tags, line ends of any kind, turned writing
+_HALF = re.compile(r"[\ud800-\udfff]")  # half of a pair, as JSON's escapes can write it: no file takes such a text
 _SYSTEM = """\
 You judge how well an assistant served a user, by the rubric below and by nothing else.
 
@@ -220,7 +221,7 @@ def _verdict(
 def text_of(values: Mapping[str, Any], name: str) -> str:
     """Give a text without outer white space; what is no text is none."""
     value = values.get(name)
-    return value.strip() if isinstance(value, str) else ""
+    return _HALF.sub("\ufffd", value).strip() if isinstance(value, str) else ""
 
 
 def _number(value: Any) -> int | None:

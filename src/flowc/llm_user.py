@@ -29,7 +29,7 @@ _PERSONAS = {
 }
 _RULES = (
     "You are a customer who writes to a company's assistant. What you read is written by the assistant; answer it as "
-    "the customer, in one short message, and never speak for the assistant.\n{persona}\n"
+    "the customer, in its language, in one short message, and never speak for the assistant.\n{persona}\n"
     "What you know, to be told only when it is asked for, and always exactly as it is written here:\n{facts}\n"
     "You know nothing else: never make up a name, a number, a date or a place.\n"
     "The remark in brackets behind the assistant's message says what you mean this time; say it in words of your own "

@@ -25,7 +25,7 @@ _SURELY = 0.5  # how like a phrase of another choice a message has to be to be t
 _MARGIN = 0.25  # and by how much more than like those of its own; free words are much like no phrase
 _STOP = re.compile(r"\[\s*stop\b[:\s]*([^\]\n]*)\]", re.IGNORECASE)
 _ROLE = re.compile(
-    r"<tool_call>|<\|im_|\b(?:as|I am|I'm) an? (?:AI|language model|virtual assistant)\b"
+    r"<tool_call>|<\|im_|</?think>|\b(?:as|I am|I'm) an? (?:AI|language model|virtual assistant)\b"
     r"|\bhow (?:can|may) I (?:help|assist) you|^\s*(?:assistant|agent|customer|user)\s*:",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -87,23 +87,26 @@ class Guard:
             return Slip.SILENT
         if _ROLE.search(said.text) or _echoes(said.text, history):
             return Slip.OUT_OF_ROLE
-        if self._invents(said.text, values(scenario), history):
+        known = values(scenario)
+        if self._invents(said.text, known, history):
             return Slip.INVENTED_FACT
-        if not all(contains(said.text, value) for value in meant.gives.values()):
+        if not all(self._tells(said.text, slot, value, known) for slot, value in meant.gives.items()):
             return Slip.WITHHELD
         return Slip.OFF_PLAN if self._contradicts(said.text, meant.labels[0]) else None
 
     def _invents(self, text: str, known: Sequence[str], history: Sequence[Message]) -> bool:
-        rest = text
-        for value in sorted(known, key=lambda v: (-len(v), v)):
-            rest = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", " ", rest, flags=re.IGNORECASE)
-        heard = "\n".join(m.content for m in history).casefold()
+        rest = without(text, known)
+        heard = "\n".join(m.content for m in history)
         for slot in self._graph.slots.values():
             expression = pattern(slot, own_words(self._graph))
             for found in expression.findall(rest) if expression else ():
-                if found.casefold() not in heard:
+                if not contains(heard, found):
                     return True
         return False
+
+    def _tells(self, text: str, slot: str, value: str, known: Sequence[str]) -> bool:
+        """Whether a text tells a slot's value, and not only another one that begins or ends like it."""
+        return tells(text, value, (*self._graph.slots[slot].values, *known))
 
     def _contradicts(self, text: str, label: str) -> bool:
         """Whether the words are plainly those of another choice: an edge of the same hub, or a way out."""
@@ -138,8 +141,28 @@ def facts(scenario: Scenario) -> dict[str, str]:
 
 
 def contains(text: str, value: str) -> bool:
-    """Whether a value stands in a text as it is written, but for its case."""
-    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text, re.IGNORECASE) is not None
+    """Whether a value stands in a text as it is written, but for its case; $900 does not stand in $900,000."""
+    return _whole(value).search(text) is not None
+
+
+def tells(text: str, value: str, others: Sequence[str]) -> bool:
+    """Whether a value stands in a text outside longer ones of `others`: "1 adult" is not "1 adult and 2 children"."""
+    return contains(text, value) and contains(without(text, [o for o in others if _is_part(value, o)]), value)
+
+
+def without(text: str, found: Sequence[str]) -> str:
+    """Take values out of a text, longer ones first."""
+    for value in sorted(found, key=lambda v: (-len(v), v)):
+        text = _whole(value).sub(" ", text)
+    return text
+
+
+def _is_part(value: str, other: str) -> bool:
+    return len(value) < len(other) and contains(other, value)
+
+
+def _whole(value: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)(?<!\d[.,]){re.escape(value)}(?!\w)(?![.,]\d)", re.IGNORECASE)
 
 
 def ahead(graph: Graph, scenario: Scenario, text: str, told: Mapping[str, str]) -> dict[str, str]:
@@ -147,7 +170,10 @@ def ahead(graph: Graph, scenario: Scenario, text: str, told: Mapping[str, str]) 
     return {
         slot: value
         for slot, value in facts(scenario).items()
-        if slot not in told and value not in told.values() and graph.slots[slot].mention and contains(text, value)
+        if slot not in told
+        and value not in told.values()
+        and graph.slots[slot].mention
+        and tells(text, value, (*graph.slots[slot].values, *values(scenario)))
     }
 
 
