@@ -77,9 +77,10 @@ $(STAMP): $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1 | head -n 1), and this needs CPython 3.11 or newer;" \
 	       "name one: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
-	@echo "Installing into .venv from $(LOCK): some minutes and 4 GB the first time"
+	@echo "Installing into .venv from $(LOCK): some minutes and 4 GB the first time; first all but torch"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --no-deps -r $(LOCK)
+	@echo "Now torch, the largest package"
 	@$(BIN)/python -m pip install --quiet -c $(LOCK) "$$(grep '^torch==' $(LOCK))"
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@

@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 
 from flowc.arms import Prompted, one_line
-from flowc.client import connect
+from flowc.client import ContextOverflow, connect
 from flowc.graph import Graph
 from flowc.params import load, load_value
 from flowc.records import Message, ToolCall, read_jsonl, read_record, run_stage
@@ -29,20 +29,27 @@ def main() -> None:
     # The scenario with the most results can answer the longest conversation.
     scenario = max(read_jsonl(args.scenarios, Scenario), key=lambda s: sum(map(len, s.results.values())))
     choice = sampling(load("simulate", SimulateParams), load_value("seed", int))
-    with serve(args.model, load("serve", ServeParams)) as server:
-        assistant = Prompted(connect(server), one_line(graph), schemas(graph), choice)
-        print(f"{graph.title}. An empty line ends the conversation.")
-        talk(assistant, graph, scenario)
+    try:
+        with serve(args.model, load("serve", ServeParams)) as server:
+            assistant = Prompted(connect(server), one_line(graph), schemas(graph), choice)
+            print(f"{graph.title}. An empty line ends the conversation.")
+            talk(assistant, graph, scenario)
+    except KeyboardInterrupt:  # while the server starts, and while the model replies
+        print("\nstopped")
 
 
 def talk(assistant: Prompted, graph: Graph, scenario: Scenario) -> None:
-    """Alternate between the model and the person until the person has nothing more to say."""
+    """Alternate between the model and the person until the person has nothing more to say, or the context is full."""
     history: list[Message] = []
     calls: Counter[str] = Counter()
     rng = Random()
     with asyncio.Runner() as loop:
         while True:
-            message = loop.run(assistant.reply(history)).message
+            try:
+                message = loop.run(assistant.reply(history)).message
+            except ContextOverflow:  # also where a model calls its functions over and over
+                print("The conversation has become longer than the model's context, and ends.")
+                return
             history.append(message)
             for call in message.tool_calls:
                 result = answer(graph, scenario, call, calls, rng)
@@ -53,7 +60,8 @@ def talk(assistant: Prompted, graph: Graph, scenario: Scenario) -> None:
             print(f"assistant: {message.content}", flush=True)
             try:
                 said = input("you: ").strip()
-            except (EOFError, KeyboardInterrupt):
+            except EOFError:
+                print()
                 return
             if not said:
                 return

@@ -5,14 +5,14 @@ Usage: python -m scripts.compose [OVERRIDE ...], for example with scale=smoke tr
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dvc.utils.hydra import compose_and_dump
 from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -23,7 +23,9 @@ _REFUSED = (HydraException, OmegaConfBaseException)
 
 def main() -> None:
     """Write params.yaml into the working folder; an override that names nothing is one clear error."""
-    write_params(sys.argv[1:])
+    parser = argparse.ArgumentParser(prog="python -m scripts.compose", description=__doc__)
+    parser.add_argument("overrides", nargs="*", help="key=value, or the choice of a group: scale=smoke")
+    write_params(parser.parse_args().overrides)
 
 
 def write_params(overrides: Sequence[str]) -> None:
@@ -62,6 +64,9 @@ def composed(conf: Path, overrides: Sequence[str]) -> Composed:
 
 
 def _refusal(e: Exception, overrides: Sequence[str]) -> UserError:
+    if isinstance(e, OverrideParseException):
+        return UserError(f"{e.override}: not understood; write KEY=VALUE without spaces, as in scale=smoke, and in "
+                         "quotes where the shell would change it, as in 'arms=[floor]'")  # fmt: skip
     known, _, _ = str(e).partition("Config search path")
     return UserError(f"{' '.join(overrides) or 'conf/'}: {known.strip()}")
 

@@ -27,6 +27,8 @@ def main() -> None:
     try:
         with target.open("x", encoding="utf-8") as out:
             out.write(text)
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"{args.folder}: no such folder; name that of the procedures") from None
     except FileExistsError:
         raise UserError(
             f"{target} exists already; remove it, or choose another name with --name (make: NAME=)"

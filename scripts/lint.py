@@ -10,6 +10,7 @@ from pathlib import Path
 
 from flowc.lint import Told, told_of
 from flowc.params import load_value
+from flowc.parse import Mistakes
 from flowc.read_any import names_in, origin_in, read_draft
 from flowc.records import UserError, run_stage
 
@@ -27,21 +28,24 @@ def main() -> None:
     sources = load_value("sources", dict)
     failed = False
     for name in args.procedures or names_in(args.folder, sources):
-        errors, warnings = findings(args.folder, sources, name)
-        print(*errors, *warnings, f"{name}: {len(errors)} errors, {len(warnings)} warnings", sep="\n")
+        errors, warnings, whole = findings(args.folder, sources, name)
+        more = "" if whole else "; lint again when mended, for it could not look further"
+        print(*errors, *warnings, f"{name}: {len(errors)} errors, {len(warnings)} warnings{more}", sep="\n")
         failed = failed or bool(errors)
     if failed:
         sys.exit(1)
 
 
 def findings(folder: Path, sources: dict[str, object], name: str) -> Told:
-    """Lint one procedure; a file that cannot be read is one error, so that the others are still looked at."""
+    """Lint one procedure; what cannot be read is an error too, so that the others are still looked at."""
     try:
         origin = origin_in(folder, sources, name)
         path = folder / origin.file
         return told_of(read_draft(path, name, trust=origin.trust, flow=origin.flow), str(path))
+    except Mistakes as e:
+        return Told(e.lines, [], whole=False)
     except UserError as e:
-        return Told([f"error: {e}"], [])
+        return Told([f"error: {e}"], [], whole=False)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 from flowc.frontier import Sheet
 from flowc.graph import Graph
 from flowc.params import load_value
-from flowc.records import read_jsonl, read_record, run_stage
+from flowc.records import UserError, read_jsonl, read_record, run_stage
 from flowc.review import page, payload, screens
 from flowc.scenarios import Scenario
 from flowc.transcripts import Transcript
@@ -31,8 +31,14 @@ def main() -> None:
         parser.error("--count has to be 1 or more")
     seed = load_value("seed", int) if args.seed is None else args.seed
     arms = args.arms or ("compiled", *load_value("arms", list), *played_by_providers(args.transcripts))
+    there = sorted(f.stem for f in args.transcripts.glob("*.jsonl"))
+    if lost := [arm for arm in args.arms or () if arm not in there]:
+        raise UserError(f"{args.transcripts}: no conversations of {lost[0]!r}; name others with --arms, there are "
+                        f"{', '.join(there) or 'none'}")  # fmt: skip
     transcripts = {arm: read_jsonl(args.transcripts / f"{arm}.jsonl", Transcript) for arm in arms}
     shown = screens(transcripts, args.count, args.pairs, seed)
+    if not shown:
+        raise UserError(f"there is nothing to show of {', '.join(transcripts)}; name other --arms or a higher --count")
     template = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
     content = payload(read_record(args.graph, Graph), read_jsonl(args.scenarios, Scenario), shown)
     args.out.parent.mkdir(parents=True, exist_ok=True)

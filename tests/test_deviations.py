@@ -81,10 +81,10 @@ def test_an_interrupt_named_after_a_kind_needs_only_an_answer(tolerant: Graph) -
 
 
 def test_what_is_no_kind_or_not_in_english_needs_phrases_of_its_own() -> None:
-    with pytest.raises(UserError, match=r"interrupts\.weather\.when: Field required"):
+    with pytest.raises(UserError, match=r"interrupts\.weather\.when: is missing"):
         parse_procedure(TEXT + '  weather: {say: ["It rains."]}\n', "table.yaml")
     german = TEXT.replace("system:", "language: de\nsystem:") + '  vague: {say: ["Bitte genauer."]}\n'
-    with pytest.raises(UserError, match=r"interrupts\.vague\.when: Field required"):
+    with pytest.raises(UserError, match=r"interrupts\.vague\.when: is missing"):
         parse_procedure(german, "table.yaml")
 
 

@@ -378,7 +378,7 @@ def test_a_mermaid_file_of_two_thousand_boxes_is_read_and_linted_in_under_two_se
     text = boxes(kind)
     (tmp_path / "big.mmd").write_text(text)
     start = time.process_time()  # one thread: the time of a clock where nothing else runs
-    errors, warnings = findings(tmp_path, {}, "big")
+    errors, warnings, _ = findings(tmp_path, {}, "big")
     seconds = time.process_time() - start
     assert errors == []
     assert sum("acyclic paths lead from" in w for w in warnings) == explodes
@@ -418,13 +418,32 @@ def test_the_command_lists_everything_and_fails_on_errors(
         "edge offer.cheaper and edge offer.accept share the phrase 'Gladly.'",
     ]
     warnings = sum(line.startswith("in/table.yaml") and ": warning: " in line for line in lines)
-    assert [line for line in lines if line.endswith(" warnings")] == [
+    assert [line for line in lines if " errors, " in line] == [
         f"table: 2 errors, {warnings} warnings",
         "drawn: 0 errors, 4 warnings",
-        "lost: 1 errors, 0 warnings",
+        "lost: 1 errors, 0 warnings; lint again when mended, for it could not look further",
         "unlisted: 0 errors, 4 warnings",
     ]
     assert "error: in/l.dot: no such file; write it, or correct its name" in lines
+
+
+def test_the_command_lists_all_names_that_do_not_resolve_and_says_that_more_may_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text("sources: {}")
+    Path("in").mkdir()
+    Path("in/table.yaml").write_text(edited(("to: ask_guests", "to: nowhere"), ("start: ask_day", "start: ask")))
+    monkeypatch.setattr(sys, "argv", ["lint", "in"])
+    with pytest.raises(SystemExit):
+        run_stage(main)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(";")[0] for line in lines] == [
+        "in/table.yaml:5: error: start names the node 'ask', which does not exist",
+        "in/table.yaml:41: error: edge ask_day.day goes to 'nowhere', which does not exist",
+        "table: 2 errors, 0 warnings",
+    ]
+    assert lines[-1].endswith("; lint again when mended, for it could not look further")
 
 
 def test_the_command_ends_well_where_only_warnings_are(

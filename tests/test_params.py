@@ -57,12 +57,25 @@ def test_a_missing_file_says_how_to_make_it(folder: Path) -> None:
         load("toy", ToyParams)
 
 
+def test_help_says_what_an_override_is_and_composes_nothing(folder: Path) -> None:
+    for needed in ("conf", "scripts"):
+        (folder / needed).symlink_to(ROOT / needed)
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.compose", "--help"], capture_output=True, text=True, cwd=folder
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "key=value, or the choice of a group: scale=smoke" in done.stdout
+    assert not (folder / "params.yaml").exists()
+
+
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
         ("base=smollm3", ["error: ", "Could not find 'base/smollm3'", "smollm2-135m", "tiny"]),
         ("scale=huge", ["error: ", "Could not find 'scale/huge'", "laptop", "smoke"]),
         ("train.epoch=2", ["error: ", "train.epoch"]),
+        ("scale = smoke", ["error: scale = smoke: not understood; write KEY=VALUE without spaces, as in scale=smoke"]),
+        ("scale", ["error: scale: not understood; write KEY=VALUE without spaces, as in scale=smoke"]),
     ],
 )
 def test_an_unknown_choice_is_one_error_that_lists_the_known_ones(

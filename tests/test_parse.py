@@ -8,9 +8,11 @@ import re
 import pytest
 
 from flowc.graph import Graph, hubs, terminals
-from flowc.parse import parse_procedure
+from flowc.lint import lint
+from flowc.parse import Mistakes, parse_procedure
 from flowc.records import UserError
 from tests.example import TEXT
+from tests.workspace import ROOT
 
 
 def canonical(text: str) -> str:
@@ -68,13 +70,49 @@ MISTAKES = {
         "    terminal: abandonment",
         "    terminl: abandonment",
         "terminl",
-        "nodes.goodbye.terminl: unknown key; remove it or check its spelling",
+        "nodes.goodbye.terminl: unknown key; did you mean 'terminal'?",
     ),
     "invalid YAML": (
         "title: Table",
         "title: Table: two",
         "title: Table: two",
-        "not valid YAML: mapping values are not allowed here; check quotes and indentation",
+        "not valid YAML: mapping values are not allowed here; put text with a colon in it in quotes, or check",
+    ),
+    "a tab": (
+        "  hand_over:\n    role: agent",
+        "  hand_over:\n\trole: agent",
+        "\trole: agent",
+        "not valid YAML: found character '\\t' that cannot start any token; indent with spaces, not with tabs",
+    ),
+    "text that begins with a star": (
+        "title: Table reservation",
+        "title: *Table* reservation",
+        "title:",
+        "not valid YAML: expected alphabetic or numeric character, but found '*'; put text that begins with * or & in",
+    ),
+    "a bracket that is not closed": (
+        '"Now, on which day will you come?"]',
+        '"Now, on which day will you come?"',
+        "re:edges:",
+        "not valid YAML: expected ',' or ']', but got '<scalar>'; check quotes and indentation",
+    ),
+    "a second document": (
+        "knowledge:\n",
+        "---\nknowledge:\n",
+        "---",
+        "not valid YAML: but found another document; leave one document, without ---",
+    ),
+    "a language that is not two letters": (
+        "title: Table",
+        "language: english\ntitle: Table",
+        "language:",
+        "language: must be two letters, as in en",
+    ),
+    "a bank that is too small": (
+        'asks: ["Where can I park?", "Is there parking?", "What does parking cost?", "Can we park nearby?"]',
+        'asks: ["Where can I park?"]',
+        "asks:",
+        "knowledge.parking.asks: has too few entries; write 2 or more",
     ),
     "a character that YAML forbids": (
         "title: Table",
@@ -82,12 +120,48 @@ MISTAKES = {
         "title:",
         "the character #x0001 is not allowed; remove it",
     ),
-    "a missing key": ("start: ask_day\n", "", "procedure:", "start: Field required; see docs/procedure.md"),
+    "a missing key": ("start: ask_day\n", "", "procedure:", "start: is missing; add it, docs/procedure.md"),
+    "a key that is misspelt": (
+        "title: Table",
+        "titel: Table",
+        "titel:",
+        "titel: unknown key; did you mean 'title'?",
+    ),
+    "a key of a slot's dates that is misspelt": (
+        "days: 300",
+        "day: 300",
+        "day: 300",
+        "slots.day.date.day: unknown key; did you mean 'days'?",
+    ),
+    "text where a list belongs": (
+        'again: ["So, for which day?", "Now, on which day will you come?"]',
+        "again: So, for which day?",
+        "again: So",
+        "nodes.ask_day.again: must be a list; put it in brackets, or each item on a line of its own behind `- `",
+    ),
+    "a slot in braces without quotes": (
+        'says: ["{day}", ',
+        "says: [{day}, ",
+        "says: [{day}",
+        "nodes.ask_day.edges.0.says.0: must be text; put it in quotes",
+    ),
+    "a key without a value": (
+        "title: Table reservation",
+        "title:",
+        "title:",
+        "title: has no value; write one behind the colon",
+    ),
+    "more than a name in braces": (
+        '"On {day}."',
+        '"On {day!r}."',
+        "{day!r}",
+        "phrase 'On {day!r}.' has more than a name in braces; write {day}",
+    ),
     "a wrong type": (
         "terminal: abandonment",
         "terminal: lost",
         "terminal: lost",
-        "nodes.goodbye.terminal: Input should be 'success', 'abandonment' or 'escalation'; see docs/procedure.md",
+        "nodes.goodbye.terminal: must be 'success', 'abandonment' or 'escalation'; see docs/procedure.md",
     ),
     "a dead end": (
         "    terminal: abandonment\n",
@@ -281,7 +355,7 @@ MISTAKES = {
         'start: "2027-03-01"',
         "start: soon",
         "start: soon",
-        "slots.day.date.start: Input should be",
+        "slots.day.date.start: must be",
     ),
     "a date in an unknown format": (
         '"%Y-%m-%d"]',
@@ -380,6 +454,29 @@ def test_a_mistake_is_named_with_file_line_and_remedy(name: str) -> None:
     assert message.startswith(f"some/table.yaml:{line_of(text, marker)}: {expected}")
 
 
+def test_all_mistakes_of_a_kind_are_told_at_once_in_the_order_of_their_lines() -> None:
+    keys = TEXT.replace("title: Table reservation", "titel: Table").replace("role: agent", "roll: agent", 1)
+    with pytest.raises(Mistakes) as raised:
+        parse_procedure(keys.replace("terminal: escalation", "terminal: person"), "table.yaml")
+    assert [line.split(": error: ")[1] for line in raised.value.lines] == [
+        "titel: unknown key; did you mean 'title'?",
+        "nodes.ask_day.roll: unknown key; did you mean 'role'?",
+        "nodes.hand_over.terminal: must be 'success', 'abandonment' or 'escalation'; see docs/procedure.md for what "
+        "belongs here",
+    ]
+    names = TEXT.replace("calls: find_table", "calls: find_tabel").replace('"{day}", ', '"{dya}", ', 1)
+    names = names.replace("to: goodbye, when", "to: godbye, when").replace("start: ask_day", "start: ask_dya")
+    with pytest.raises(Mistakes) as raised:
+        parse_procedure(names, "table.yaml")
+    assert [(int(line.split(":")[1]), line.split(": error: ")[1].split(";")[0]) for line in raised.value.lines] == [
+        (line_of(names, "start:"), "start names the node 'ask_dya', which does not exist"),
+        (line_of(names, "{dya}"), "phrase '{dya}': slot 'dya' is not defined"),
+        (line_of(names, "calls:"), "tool node 'find_table' calls 'find_tabel'"),
+        (line_of(names, "to: godbye"), "edge offer.decline goes to 'godbye', which does not exist"),
+    ]
+    assert str(raised.value) == raised.value.lines[0].replace(" error:", "")
+
+
 def test_words_before_a_tool_that_nobody_answers_are_refused() -> None:
     moment = "  moment: {role: agent, instruction: x, say: [One moment.], edges: [{id: on, to: find_table}]}\n"
     moment += "  find_table:\n"
@@ -417,7 +514,7 @@ def test_an_empty_file_says_where_to_begin() -> None:
 
 
 def test_a_list_is_no_procedure() -> None:
-    with pytest.raises(UserError, match=r"^table.yaml:1: the document: Input should be "):
+    with pytest.raises(UserError, match=r"^table.yaml:1: the document: must be keys with values; check"):
         parse_procedure("- one\n- two\n", "table.yaml")
 
 
@@ -450,6 +547,13 @@ def test_anchors_and_aliases_are_values() -> None:
 def test_a_graph_survives_its_json() -> None:
     graph = parse_procedure(TEXT, "table.yaml")
     assert Graph.model_validate_json(graph.model_dump_json()) == graph
+
+
+def test_the_smallest_procedure_of_the_documentation_is_one() -> None:
+    example = (ROOT / "docs/procedure.md").read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    graph = parse_procedure(example, "opening_hours.yaml")
+    assert (hubs(graph), terminals(graph)) == ([], ["answer", "goodbye"])
+    assert [f.code for f in lint(graph) if f.code != "small-bank"] == []
 
 
 def test_the_shipped_procedure_has_the_promised_shape(travel: Graph) -> None:

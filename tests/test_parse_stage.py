@@ -53,6 +53,15 @@ def test_the_stage_says_how_many_more_errors_there_are(tmp_path: Path, monkeypat
     assert str(ended.value).endswith("(the first of 2 errors: `make lint P=table` lists all)")
 
 
+def test_names_that_do_not_resolve_are_counted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "table.yaml"
+    source.write_text(TEXT.replace("to: ask_guests", "to: nowhere").replace("start: ask_day", "start: ask"))
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, source, tmp_path / "table.json")
+    assert str(ended.value).startswith(f"error: {source}:5: start names the node 'ask', which does not exist")
+    assert str(ended.value).endswith("(the first of 2 errors: `make lint P=table` lists all)")
+
+
 def test_the_stage_prints_its_warnings_and_their_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -97,7 +97,7 @@ def test_own_yaml_is_read_as_it_is(tmp_path: Path) -> None:
 
 def test_a_flow_of_rasa_is_chosen(tmp_path: Path) -> None:
     assert list(read(tmp_path, "t.yaml", RASA, flow="table").nodes)[:1] == ["greet"]
-    assert mistake(tmp_path, "t.yaml", RASA) == ":1:1: there are 2 flows; choose one of table, other"
+    assert mistake(tmp_path, "t.yaml", RASA).startswith(":1:1: there are 2 flows (table, other); choose one")
 
 
 def test_python_is_read_when_it_is_trusted(tmp_path: Path) -> None:

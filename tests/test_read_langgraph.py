@@ -186,7 +186,7 @@ def test_nothing_runs_without_trust(tmp_path: Path) -> None:
         read_langgraph(path, "table", trust=False)
     assert str(raised.value) == (
         f"{path}:1: reading a LangGraph file runs its code; look through it, then allow it: "
-        "`trust: true` beside its `file` in conf/config.yaml, or --trust"
+        "`trust: true` beside its `file` in conf/config.yaml and `make params`, or --trust (make: TRUST=1)"
     )
     assert not mark.exists()
     read_langgraph(path, "table", trust=True)

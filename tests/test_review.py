@@ -231,6 +231,29 @@ def test_the_command_writes_the_page(
         run_stage(main)
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--arms", "compield"], "error: played: no conversations of 'compield'; name others with --arms, there are "),
+        (["--arms", ARMS[0], "--count", "0"], f"error: there is nothing to show of {ARMS[0]}; name other --arms or"),
+    ],
+)
+def test_an_arm_that_is_not_there_and_a_page_without_conversations_are_refused(
+    options: list[str], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_json(tmp_path / "graph.json", GRAPH.model_dump(mode="json"))
+    write_jsonl(tmp_path / "scenarios.jsonl", SCENARIOS)
+    for arm, played in PLAYED.items():
+        write_jsonl(tmp_path / "played" / f"{arm}.jsonl", played)
+    monkeypatch.chdir(tmp_path)
+    command = ["review", "played", "graph.json", "scenarios.jsonl", "--out", "table.html", "--seed", "4"]
+    monkeypatch.setattr(sys, "argv", [*command, *options])
+    with pytest.raises(SystemExit) as ended:
+        run_stage(main)
+    assert str(ended.value).startswith(expected)
+    assert not (tmp_path / "table.html").exists()
+
+
 def test_without_named_arms_the_page_has_those_of_providers_that_were_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

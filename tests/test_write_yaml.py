@@ -98,6 +98,12 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> None:
     run_stage(main)
 
 
+def test_an_import_into_a_folder_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "table.mmd").write_text(MERMAID)
+    with pytest.raises(SystemExit, match=r"^error: .*/nowhere: no such folder; name that of the procedures$"):
+        run(monkeypatch, tmp_path / "table.mmd", tmp_path / "nowhere")
+
+
 def test_an_import_is_named_after_its_file_and_never_overwrites(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

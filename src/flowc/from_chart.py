@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice, permutations
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from flowc.built_in_phrases import (
     AGAIN,
@@ -43,8 +43,7 @@ from flowc.chart_words import (
 from flowc.checks import known_slots
 from flowc.graph import Change, Edge, Graph, Interrupt, Node, Slot, Terminal, Tool, split_bank
 from flowc.languages import foreign
-from flowc.parse import Draft, Drawn, check_shape
-from flowc.records import UserError
+from flowc.parse import Draft, Drawn, Mistakes, shape
 from flowc.yaml_lines import Loc, Source
 
 _TO: dict[str, tuple[Terminal, str]] = {"human": ("escalation", "the customer wants to talk to a person"),
@@ -101,11 +100,8 @@ def draft_of(chart: Chart, file: str) -> Draft:
     )
     unasked = tuple(s for s, values in chart.slots.items() if values and s not in {*slots.names, *slots.only})
     draft = Draft(graph, Source(None, _lines(flow, names, slots) | drawn, {}), Drawn(assumed, flow.guessed, unasked))
-
-    def fail_at(loc: Loc, message: str) -> NoReturn:
-        raise UserError(f"{draft.source.place(file, loc)}: {message}")
-
-    check_shape(graph, fail_at)
+    if found := shape(graph):
+        raise Mistakes(file, draft.source, found)
     return draft
 
 

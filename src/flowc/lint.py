@@ -51,6 +51,8 @@ class Told(NamedTuple):
 
     errors: list[str]
     warnings: list[str]
+    whole: bool = True
+    """Whether all was looked for. What cannot be read has errors that hide others."""
 
 
 def told_of(draft: Draft, file: str) -> Told:

@@ -48,7 +48,7 @@ def read_langgraph(path: Path, name: str, trust: bool, seconds: float = _SECONDS
     if not trust:
         raise UserError(
             f"{path}:1: reading a LangGraph file runs its code; look through it, then allow it: "
-            "`trust: true` beside its `file` in conf/config.yaml, or --trust"
+            "`trust: true` beside its `file` in conf/config.yaml and `make params`, or --trust (make: TRUST=1)"
         )
     return chart_of(path, name, tree, _probe(path, seconds))
 

@@ -42,7 +42,8 @@ def read_rasa(text: str, file: str, name: str, flow: str | None) -> Chart:
         doc.fail(("flows",), "there are no flows; write them under `flows`")
     listed = ", ".join(flows[:20]) + (", ..." if len(flows) > 20 else "")
     if flow is None and len(flows) > 1:
-        doc.fail(("flows",), f"there are {len(flows)} flows; choose one of {listed}")
+        doc.fail(("flows",), f"there are {len(flows)} flows ({listed}); choose one: `flow: {flows[0]}` "
+                 "beside the `file` in conf/config.yaml and `make params`, or --flow (make: FLOW=)")  # fmt: skip
     flow = flows[0] if flow is None else flow
     if flow not in flows:
         doc.fail(("flows",), f"there is no flow {flow!r}; choose one of {listed}")

@@ -14,6 +14,14 @@ from flowc.records import UserError
 
 Loc = tuple[str | int, ...]
 _ALIASES = 20  # times the length of the text: what a document may grow to; travel_booking.yaml grows to 0.04
+_REMEDIES = (
+    ("'\\t'", "indent with spaces, not with tabs"),
+    ("mapping values are not allowed", "put text with a colon in it in quotes, or check the indentation"),
+    ("undefined alias", "put text that begins with * in quotes"),
+    ("expected alphabetic or numeric character", "put text that begins with * or & in quotes"),
+    ("another document", "leave one document, without ---"),
+)
+"""What usually helps, by what PyYAML says."""
 
 
 class Source(NamedTuple):
@@ -58,7 +66,8 @@ def load_yaml(text: str, file: str, empty: str, verbatim: bool = False) -> Sourc
         return _build(loader, _root(loader, file, empty), file, 100_000 + _ALIASES * len(text), verbatim)
     except yaml.MarkedYAMLError as e:
         line = e.problem_mark.line + 1 if e.problem_mark else 1
-        raise UserError(f"{file}:{line}: not valid YAML: {e.problem}; check quotes and indentation") from None
+        remedy = next((then for words, then in _REMEDIES if words in str(e.problem)), "check quotes and indentation")
+        raise UserError(f"{file}:{line}: not valid YAML: {e.problem}; {remedy}") from None
     except RecursionError:
         raise UserError(f"{file}:{loader.line + 1}: nested too deeply; write it flatter") from None
     finally:
