@@ -38,6 +38,19 @@ def test_a_value_within_a_longer_one_is_not_that_value(table: Graph) -> None:
     assert values.wrong == ("deposit should be '$40'", "'$405' is no budget of this conversation")
 
 
+def test_an_amount_with_more_thousands_is_another_one(table: Graph) -> None:
+    values = stated_values(table, "It costs $40,000.", ("deposit",), {"deposit": "$40"})
+    assert summed(values) == (0, ("deposit should be '$40'", "'$40,000' is no budget of this conversation"))
+    assert summed(stated_values(table, "It costs $40.00, no $40.", ("deposit",), {"deposit": "$40"})) == (1, ())
+
+
+def test_more_people_are_not_those_of_a_shorter_value(travel: Graph) -> None:
+    booked = {"travellers": "two adults"}
+    wrong = stated_values(travel, "Places for two adults and one child.", ("travellers",), booked).wrong
+    assert wrong == ("travellers should be 'two adults'",)
+    assert stated_values(travel, "Not two adults and one child, two adults.", ("travellers",), booked).wrong == ()
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [

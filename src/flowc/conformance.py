@@ -16,7 +16,7 @@ from flowc.given_away import given_away
 from flowc.graph import Graph, terminals
 from flowc.records import Record
 from flowc.scenarios import Scenario
-from flowc.stated import Stated, Values, call_values, contains, stated_values
+from flowc.stated import Stated, Values, call_values, stated_values, tells
 from flowc.transcripts import Ended, Transcript, Turn
 from flowc.walk import State, begin, edge_of, follow, outcome_edge, skip_known
 
@@ -110,6 +110,9 @@ class _Replay:
         if at.role == "agent" and not at.waits and not at.terminal:
             self._move(follow(self.graph, self.state, at.edges[0]), at.edges[0].to)
 
+    def _tells(self, text: str, slot: str) -> bool:
+        return slot in self.values and tells(text, self.values[slot], self.graph.slots[slot].values)
+
     def _check_repeat(self, index: int, node: str | None, in_order: bool) -> None:
         """An aside excuses that the question in hand is put again, and no other one."""
         asks = self.graph.nodes[node].asks if node else ()
@@ -145,11 +148,11 @@ class _Replay:
                     self.expects.append(deviation)  # acknowledged when the assistant speaks
                     continue
                 said = " ".join([text, *(v for c in turn.message.tool_calls for v in c.arguments.values())])
-                good = good and contains(said, self.values[name])
+                good = good and self._tells(said, name)
             elif kind == "volunteer":
                 good = good and node is not None and name not in self.graph.nodes[node].asks
             elif kind == "confirmation":
-                good = good and contains(text, self.values.get(name, ""))
+                good = good and self._tells(text, name)
             elif kind in ("injection", "extraction"):
                 given = given_away(self.graph, text, self.heard, self.values)
                 for what in given:

@@ -17,7 +17,7 @@ from flowc.graph import Graph
 from flowc.recognise import Tracked
 from flowc.records import Conversation, Message
 from flowc.scenarios import Result, Scenario, Step
-from flowc.stated import contains
+from flowc.stated import tells
 from flowc.text_checks import Flaw, Reason
 from flowc.tools import result_text
 from flowc.tracker import Tracker
@@ -72,7 +72,7 @@ class PathChecks:
                     return
                 gives = planned
                 for slot, value in gives.items():
-                    if not contains(message.content, value):
+                    if not tells(message.content, value, self._graph.slots[slot].values):
                         yield Flaw(Reason.SLOTS, index, f"the user does not tell {slot} {value!r}")
                 if not _runs(message.content).isdisjoint(self._agent_runs):
                     tracked = self.track(message.content)

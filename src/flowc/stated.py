@@ -7,7 +7,7 @@ procedure with another number that nobody has told and no phrase of the procedur
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -74,13 +74,10 @@ def stated_values(graph: Graph, text: str, must: Sequence[str], values: Mapping[
     """
     stated = []
     for slot in must:
-        right = slot in values and contains(text, values[slot])
+        right = slot in values and tells(text, values[slot], graph.slots[slot].values)
         stated.append(Stated(slot, "" if right else f"{slot} should be {values.get(slot)!r}"))
-    rest = text
     facts = [must for fact in graph.knowledge.values() for must in fact.must]
-    for true in sorted({*values.values(), *facts}, key=lambda v: (-len(v), v)):
-        if true.lower() in rest.lower():  # expressions are dear to compile, and few values stand in one text
-            rest = _whole(true).sub(" ", rest)
+    rest = without(text, {*values.values(), *facts})
     own = own_words(graph)
     for name, kind in sorted(graph.slots.items()):
         expression = pattern(kind, own)
@@ -107,9 +104,23 @@ def _like(fact: Fact) -> tuple[re.Pattern[str], ...]:
 
 
 def contains(text: str, value: str) -> bool:
-    """Whether a value stands in the text as a whole, in any case."""
+    """Whether a value stands in the text as a whole, in any case; $900 stands in $900.00, not in $900,000."""
     return value.lower() in text.lower() and _whole(value).search(text) is not None
 
 
+def tells(text: str, value: str, others: Sequence[str]) -> bool:
+    """Whether a value stands in a text outside longer ones of `others`: "1 adult" is not "1 adult and 2 children"."""
+    longer = [o for o in others if len(value) < len(o) and contains(o, value)]
+    return contains(text, value) and contains(without(text, longer), value)
+
+
+def without(text: str, values: Collection[str]) -> str:
+    """Take values out of a text, longer ones first."""
+    for value in sorted(values, key=lambda v: (-len(v), v)):
+        if value.lower() in text.lower():  # expressions are dear to compile, and few values stand in one text
+            text = _whole(value).sub(" ", text)
+    return text
+
+
 def _whole(value: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w){re.escape(value)}(?!\w)", re.IGNORECASE)
+    return re.compile(rf"(?<!\w)(?<!\d[.,]){re.escape(value)}(?!\w)(?![.,](?!00(?!\d))\d)", re.IGNORECASE)

@@ -17,6 +17,7 @@ from flowc.graph import PLACEHOLDER, Graph, edges
 from flowc.records import Message
 from flowc.scenarios import Scenario
 from flowc.slots import pattern
+from flowc.stated import contains, tells, without
 from flowc.tracker import own_words
 from flowc.user import UserTurn
 
@@ -138,31 +139,6 @@ def facts(scenario: Scenario) -> dict[str, str]:
         for slot, value in (*step.gives.items(), *step.volunteers.items()):
             out.setdefault(slot, value)
     return dict(sorted(out.items()))
-
-
-def contains(text: str, value: str) -> bool:
-    """Whether a value stands in a text as it is written, but for its case; $900 does not stand in $900,000."""
-    return _whole(value).search(text) is not None
-
-
-def tells(text: str, value: str, others: Sequence[str]) -> bool:
-    """Whether a value stands in a text outside longer ones of `others`: "1 adult" is not "1 adult and 2 children"."""
-    return contains(text, value) and contains(without(text, [o for o in others if _is_part(value, o)]), value)
-
-
-def without(text: str, found: Sequence[str]) -> str:
-    """Take values out of a text, longer ones first."""
-    for value in sorted(found, key=lambda v: (-len(v), v)):
-        text = _whole(value).sub(" ", text)
-    return text
-
-
-def _is_part(value: str, other: str) -> bool:
-    return len(value) < len(other) and contains(other, value)
-
-
-def _whole(value: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w)(?<!\d[.,]){re.escape(value)}(?!\w)(?![.,]\d)", re.IGNORECASE)
 
 
 def ahead(graph: Graph, scenario: Scenario, text: str, told: Mapping[str, str]) -> dict[str, str]:
