@@ -9,6 +9,7 @@ beside the point, or leaves by an interrupt; it stops with the assistant's answe
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import chain, cycle, islice, zip_longest
 from random import Random
@@ -62,9 +63,42 @@ def branches(graph: Graph, trunk: Scenario, count: int, rng: Random, strays: Seq
         if len(out) == count:
             break
         made = _leave(graph, trunk, option, rng)
-        if not (graph.nodes[made.ending].terminal and is_held_out_path(made.path)):
+        if _is_trained(graph, made):
             out.setdefault(made.id, made)
     return list(out.values())
+
+
+def at_hubs(graph: Graph, families: Iterable[Sequence[Scenario]], count: int, rng: Random) -> list[list[Scenario]]:
+    """Add to each family, a trunk with its branches, up to `count` more that leave the trunk where users choose.
+
+    Each takes another edge than the trunk, the one that users have taken least in all families so far: an edge that
+    few paths reach, or that needs many examples to be told from its neighbours, has few in the turns of `branches`.
+    """
+    out = [list(family) for family in families]
+    taken = Counter(f"{s.node}.{s.edge}" for trunk, *others in out for s in chain(trunk.script, *_last(others)))
+    for family in out:
+        trunk = family[0]
+        turns = [t for t in _turns(graph, trunk) if graph.nodes[t.state.node].is_hub]
+        options = [o for t in turns for o in _other_edges(graph, trunk, t, rng) if o.step]
+        rng.shuffle(options)
+        for _ in range(count):
+            options.sort(key=lambda o: taken[f"{o.turn.state.node}.{o.edge}"])
+            paths = {s.path for s in family}
+            made = (_leave(graph, trunk, option, rng) for option in options)
+            found = next((m for m in made if m.path not in paths and _is_trained(graph, m)), None)
+            if found is None:
+                break
+            family.append(found)
+            taken[f"{found.script[-1].node}.{found.script[-1].edge}"] += 1
+    return out
+
+
+def _last(branches: Iterable[Scenario]) -> Iterable[tuple[Step, ...]]:
+    return (b.script[-1:] for b in branches)
+
+
+def _is_trained(graph: Graph, made: Scenario) -> bool:
+    return not (graph.nodes[made.ending].terminal and is_held_out_path(made.path))
 
 
 def _turns(graph: Graph, trunk: Scenario) -> list[_Turn]:
