@@ -99,7 +99,10 @@ def test_an_interrupt_while_the_server_starts_ends_with_a_word(travel: Graph, tm
     write_json(tmp_path / "model/config.json", {"max_position_embeddings": 64})
     write_jsonl(tmp_path / "scenarios.jsonl", [PLAN])
     write_json(tmp_path / "graph.json", travel.model_dump(mode="json"))
-    command = [sys.executable, "-m", "scripts.chat", "model", "scenarios.jsonl", "graph.json"]
+    # A shell starts what it puts in the background without the signal; here it is heard wherever the tests run.
+    heard = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    script = f"{heard}runpy.run_module('scripts.chat', run_name='__main__', alter_sys=True)"
+    command = [sys.executable, "-c", script, "model", "scenarios.jsonl", "graph.json"]
     with subprocess.Popen(
         command, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as chat:

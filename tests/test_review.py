@@ -235,7 +235,7 @@ def test_the_command_writes_the_page(
     ("options", "expected"),
     [
         (["--arms", "compield"], "error: played: no conversations of 'compield'; name others with --arms, there are "),
-        (["--arms", ARMS[0], "--count", "0"], f"error: there is nothing to show of {ARMS[0]}; name other --arms or"),
+        (["--arms", "silent"], "error: there is nothing to show of silent; name other --arms or"),
     ],
 )
 def test_an_arm_that_is_not_there_and_a_page_without_conversations_are_refused(
@@ -245,6 +245,7 @@ def test_an_arm_that_is_not_there_and_a_page_without_conversations_are_refused(
     write_jsonl(tmp_path / "scenarios.jsonl", SCENARIOS)
     for arm, played in PLAYED.items():
         write_jsonl(tmp_path / "played" / f"{arm}.jsonl", played)
+    write_jsonl(tmp_path / "played" / "silent.jsonl", [])
     monkeypatch.chdir(tmp_path)
     command = ["review", "played", "graph.json", "scenarios.jsonl", "--out", "table.html", "--seed", "4"]
     monkeypatch.setattr(sys, "argv", [*command, *options])
