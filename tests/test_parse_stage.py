@@ -44,21 +44,27 @@ def test_the_stage_ends_with_one_line_for_a_mistake(tmp_path: Path, monkeypatch:
     assert not out.exists()
 
 
-def test_the_stage_says_how_many_more_errors_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = tmp_path / "table.yaml"
-    source.write_text(TEXT.replace("    terminal: abandonment\n", "").replace('"Too much."', '"Gladly.", "Human!"'))
+@pytest.mark.parametrize(
+    ("wrong", "first"),
+    [
+        ({"    terminal: abandonment\n": "", '"Too much."': '"Gladly.", "Human!"'}, ("goodbye:", "node 'goodbye' is")),
+        (
+            {"to: ask_guests": "to: nowhere", "start: ask_day": "start: ask"},
+            ("start: ask", "start names the node 'ask', which does not exist"),
+        ),
+    ],
+    ids=["checks", "names"],
+)
+def test_the_stage_says_how_many_more_errors_there_are(
+    wrong: dict[str, str], first: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, text = tmp_path / "table.yaml", TEXT
+    for old, mistaken in wrong.items():
+        text = text.replace(old, mistaken)
+    source.write_text(text, encoding="utf-8")
     with pytest.raises(SystemExit) as ended:
         run(monkeypatch, source, tmp_path / "table.json")
-    assert str(ended.value).startswith(f"error: {source}:{line_of(source.read_text(), 'goodbye:')}: node 'goodbye' is")
-    assert str(ended.value).endswith("(the first of 2 errors: `make lint P=table` lists all)")
-
-
-def test_names_that_do_not_resolve_are_counted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = tmp_path / "table.yaml"
-    source.write_text(TEXT.replace("to: ask_guests", "to: nowhere").replace("start: ask_day", "start: ask"))
-    with pytest.raises(SystemExit) as ended:
-        run(monkeypatch, source, tmp_path / "table.json")
-    assert str(ended.value).startswith(f"error: {source}:5: start names the node 'ask', which does not exist")
+    assert str(ended.value).startswith(f"error: {source}:{line_of(text, first[0])}: {first[1]}")
     assert str(ended.value).endswith("(the first of 2 errors: `make lint P=table` lists all)")
 
 
