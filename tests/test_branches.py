@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from random import Random
 
 import pytest
 
+from flowc.branches import branches
 from flowc.filling import Deviations
 from flowc.generate import GenerateParams, generate, planned
 from flowc.graph import Graph
@@ -73,3 +75,20 @@ def test_they_pass_the_gate_like_all_others(insurance: Graph) -> None:
     few = PARAMS.model_copy(update={"train": 6})
     made = generate(insurance, few, 0)
     assert {s.id for family in planned(insurance, few, 0).families for s in family} == {c.id for c in made.train}
+
+
+def test_facts_are_asked_for_in_proportion_to_their_questions(insurance: Graph) -> None:
+    few = {name: fact.model_copy(update={"asks": fact.asks[:30]}) for name, fact in insurance.knowledge.items()}
+    one = insurance.knowledge["deadline"]
+    facts = few | {"deadline": one.model_copy(update={"asks": tuple(f"{a} {i}" for a in one.asks[:30] for i in range(5))})}
+    graph = insurance.model_copy(update={"knowledge": facts})
+    trunk, rng = planned(insurance, PARAMS.model_copy(update={"branches": 0}), 0).families[0][0], Random(0)
+    asked = Counter(
+        step.before
+        for _ in range(200)
+        for branch in branches(graph, trunk, 30, rng, ["side_question"] * 20)
+        if (step := branch.script[-1]).before.startswith("side_question:")
+    )
+    others = [asked[f"side_question:{name}"] for name in facts if name != "deadline"]
+    assert min(others) > 100
+    assert 3 < asked["side_question:deadline"] / (sum(others) / len(others)) < 6

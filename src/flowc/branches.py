@@ -182,7 +182,13 @@ def _aside(graph: Graph, trunk: Scenario, turn: _Turn, rng: Random) -> Iterable[
 
 def _strayed(graph: Graph, trunk: Scenario, turn: _Turn, kind: str, rng: Random) -> Iterable[_Option]:
     step = _answer(graph, trunk, turn)
-    if step is None or step.before or not (before := beside(graph, kind, step.gives, turn.values, rng)):
+    if step is None or step.before:
+        return
+    if kind == "side_question" and graph.knowledge:
+        before = f"side_question:{_fact(graph, rng)}"
+    else:
+        before = beside(graph, kind, step.gives, turn.values, rng)
+    if not before:
         return
     volunteers = step.volunteers
     if kind == "restructuring":  # a later question is answered first
@@ -192,6 +198,11 @@ def _strayed(graph: Graph, trunk: Scenario, turn: _Turn, kind: str, rng: Random)
         slots = rng.sample(ahead, k=rng.randint(1, len(ahead)))
         volunteers = {s: draw(graph, s, rng, "train", _known(turn, step)) for s in slots}
     yield _Option(turn, step.edge, step.model_copy(update={"before": before, "volunteers": volunteers}))
+
+
+def _fact(graph: Graph, rng: Random) -> str:
+    """Choose a fact, those with many questions more often: they are many because it is hard to tell from another."""
+    return rng.choices(list(graph.knowledge), [len(fact.asks) for fact in graph.knowledge.values()])[0]
 
 
 def _known(turn: _Turn, step: Step) -> dict[str, str]:
