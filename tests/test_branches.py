@@ -80,7 +80,8 @@ def test_they_pass_the_gate_like_all_others(insurance: Graph) -> None:
 def test_facts_are_asked_for_in_proportion_to_their_questions(insurance: Graph) -> None:
     few = {name: fact.model_copy(update={"asks": fact.asks[:30]}) for name, fact in insurance.knowledge.items()}
     one = insurance.knowledge["deadline"]
-    facts = few | {"deadline": one.model_copy(update={"asks": tuple(f"{a} {i}" for a in one.asks[:30] for i in range(5))})}
+    many = tuple(f"{ask} {i}" for ask in one.asks[:30] for i in range(5))
+    facts = few | {"deadline": one.model_copy(update={"asks": many})}
     graph = insurance.model_copy(update={"knowledge": facts})
     trunk, rng = planned(insurance, PARAMS.model_copy(update={"branches": 0}), 0).families[0][0], Random(0)
     asked = Counter(
