@@ -77,6 +77,35 @@ def test_they_pass_the_gate_like_all_others(insurance: Graph) -> None:
     assert {s.id for family in planned(insurance, few, 0).families for s in family} == {c.id for c in made.train}
 
 
+def questions(families: Families) -> Counter[str]:
+    """How often users ask for each fact, in trunks and where branches leave them."""
+    said = [s for trunk, *others in families for s in (*trunk.script, *(b.script[-1] for b in others))]
+    return Counter(s.before.partition(":")[2] for s in said if s.before.startswith("side_question:"))
+
+
+def test_branches_about_facts_ask_for_all_as_often_as_they_have_questions(insurance: Graph, families: Families) -> None:
+    facts = planned(insurance, PARAMS.model_copy(update={"fact_branches": 4}), 0).families
+    for before, now in zip(families, facts, strict=True):
+        assert now[: len(before)] == before
+        assert all(branch.script[-1].before.startswith("side_question:") for branch in now[len(before) :])
+        assert len({s.id for s in now}) == len(now)
+    asked = questions(facts)
+    assert sum(asked.values()) > sum(questions(families).values()) + 3 * TRUNKS
+    rates = [asked[name] / len(fact.asks) for name, fact in insurance.knowledge.items()]
+    assert max(rates) < 1.1 * min(rates)
+    made = generate(insurance, PARAMS.model_copy(update={"train": 6, "fact_branches": 4}), 0)
+    assert len(made.train) > 6 * 8
+
+
+def test_without_facts_no_branch_asks_for_one(insurance: Graph) -> None:
+    graph = insurance.model_copy(update={"knowledge": {}})
+    params = PARAMS.model_copy(
+        update={"train": 6, "deviations": Deviations(volunteer=0.2, correction=0, side_question=0, off_topic=0)}
+    )
+    more = params.model_copy(update={"fact_branches": 4})
+    assert planned(graph, more, 0).families == planned(graph, params, 0).families
+
+
 def test_facts_are_asked_for_in_proportion_to_their_questions(insurance: Graph) -> None:
     few = {name: fact.model_copy(update={"asks": fact.asks[:30]}) for name, fact in insurance.knowledge.items()}
     one = insurance.knowledge["deadline"]

@@ -93,6 +93,29 @@ def at_hubs(graph: Graph, families: Iterable[Sequence[Scenario]], count: int, rn
     return out
 
 
+def about_facts(graph: Graph, families: Iterable[Sequence[Scenario]], count: int, rng: Random) -> list[list[Scenario]]:
+    """Add to each family up to `count` more branches in which the user asks for a fact before an answer.
+
+    Each asks for the fact that has been asked for least in all families so far, for the number of its questions: many
+    are written where a fact is hard to tell from another. An answer of the trunk is used once; without facts nothing
+    is added.
+    """
+    out = [list(family) for family in families]
+    steps = (s for trunk, *others in out for s in chain(trunk.script, *_last(others)))
+    asked = Counter(s.before.removeprefix(_ASKS) for s in steps if s.before.startswith(_ASKS))
+    for family in out:
+        trunk = family[0]
+        answers = [(t, s) for t in _turns(graph, trunk) if (s := _answer(graph, trunk, t)) and not s.before]
+        for turn, step in rng.sample(answers, min(count, len(answers))) if graph.knowledge else ():
+            fact = min(graph.knowledge, key=lambda name: asked[name] / len(graph.knowledge[name].asks))
+            asking = step.model_copy(update={"before": _ASKS + fact})
+            made = _leave(graph, trunk, _Option(turn, step.edge, asking), rng)
+            if _is_trained(graph, made) and made.id not in {s.id for s in family}:
+                family.append(made)
+                asked[fact] += 1
+    return out
+
+
 def _last(branches: Iterable[Scenario]) -> Iterable[tuple[Step, ...]]:
     return (b.script[-1:] for b in branches)
 
@@ -174,7 +197,7 @@ def _corrected(graph: Graph, trunk: Scenario, turn: _Turn, rng: Random) -> Itera
 def _aside(graph: Graph, trunk: Scenario, turn: _Turn, rng: Random) -> Iterable[_Option]:
     step = _answer(graph, trunk, turn)
     resuming = answering(graph, "off_topic")
-    befores = [f"side_question:{rng.choice(sorted(graph.knowledge))}"] if graph.knowledge else []
+    befores = [_ASKS + rng.choice(sorted(graph.knowledge))] if graph.knowledge else []
     befores += [f"off_topic:{rng.choice(resuming)}"] if resuming else []
     if step is not None and not step.before and befores:
         yield _Option(turn, step.edge, step.model_copy(update={"before": rng.choice(befores)}))
@@ -185,7 +208,7 @@ def _strayed(graph: Graph, trunk: Scenario, turn: _Turn, kind: str, rng: Random)
     if step is None or step.before:
         return
     if kind == "side_question" and graph.knowledge:
-        before = f"side_question:{_fact(graph, rng)}"
+        before = _ASKS + _fact(graph, rng)
     else:
         before = beside(graph, kind, step.gives, turn.values, rng)
     if not before:
@@ -234,6 +257,7 @@ _KINDS = (
 # Further places, for the kinds that `strays` names; more where there are more kinds. Sixteen that shared two had 34 to
 # 104 examples each in 300 trunks with their branches, and a compiled Zoom support answered few of the rarest.
 _STRAYED = 2
+_ASKS = "side_question:"
 
 
 def _answer(graph: Graph, trunk: Scenario, turn: _Turn) -> Step | None:

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from flowc.branches import at_hubs, branches
+from flowc.branches import about_facts, at_hubs, branches
 from flowc.deviations import interrupt_for
 from flowc.filling import STRAYS, Deviations
 from flowc.graph import Graph, edges, terminals
@@ -41,6 +41,8 @@ class GenerateParams(Record):
     """Branches of each of them: other ways on from one of its steps, cheap to train on."""
     hub_branches: int = Field(default=0, ge=0)
     """Further branches of each, where users choose between edges: onto those that they have taken least so far."""
+    fact_branches: int = Field(default=0, ge=0)
+    """Further branches of each, in which the user asks for a fact: in turns, those with more questions more often."""
     eval: int = Field(ge=1)
     """Held-out conversations for the eval loss and the benchmark, half of them on held-out paths if there are any."""
     scenarios: int = Field(ge=2)
@@ -115,6 +117,7 @@ def planned(graph: Graph, params: GenerateParams, seed: int) -> Planned:
         strays += ["side_question"] * len(graph.knowledge)
     families = [[trunk, *branches(graph, trunk, params.branches, rng, strays)] for trunk in train_plans]
     families = at_hubs(graph, families, params.hub_branches, rng)
+    families = about_facts(graph, families, params.fact_branches, rng)
     eval_plans, tests = held_out_and_seen(params.eval, 1), held_out_and_seen(params.scenarios, 2)
     return Planned(families, eval_plans, sorted({s.id: s for s in tests}.values(), key=lambda s: s.id))
 
