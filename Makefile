@@ -61,7 +61,8 @@ help:
 	@echo "make check               ruff format --check . && ruff check . && mypy"
 	@echo "make chat P=procedure    talk to a compiled model:"
 	@echo "                           python -m scripts.chat models/compiled/P data/scenarios/P.jsonl data/graphs/P.json"
-	@echo "make serve P=procedure   serve it behind an OpenAI-compatible API: python -m scripts.serve models/compiled/P"
+	@echo "make serve P=procedure   serve it behind an OpenAI-compatible API, with PORT=8000 at that port, else at a free one:"
+	@echo "                           python -m scripts.serve models/compiled/P [--port 8000]"
 	@echo "make env                 create .venv from requirements.lock; this alone, once:"
 	@echo "                           python3 -m venv .venv && . .venv/bin/activate"
 	@echo "                           pip install --no-deps -r requirements.lock"
@@ -158,4 +159,4 @@ chat: $(STAMP)
 	@$(BIN)/python -m scripts.chat models/compiled/$(P) data/scenarios/$(P).jsonl data/graphs/$(P).json
 
 serve: $(STAMP)
-	@$(BIN)/python -m scripts.serve models/compiled/$(P)
+	@$(BIN)/python -m scripts.serve models/compiled/$(P) $(if $(PORT),--port '$(PORT)')

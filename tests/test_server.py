@@ -78,6 +78,21 @@ def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
         pass
 
 
+def test_a_port_that_is_taken_is_named(model: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(UserError, match=f"port {port} cannot be had .*choose another"),
+            serve(model, PARAMS, port=port),
+        ):
+            pass
+
+
+def test_a_port_beyond_the_last_is_refused(model: Path) -> None:
+    with pytest.raises(UserError, match="port 70000 cannot be had"), serve(model, PARAMS, port=70000):
+        pass
+
+
 def test_the_context_is_never_longer_than_asked(model: Path) -> None:
     words = command(model, PARAMS, 128, 4321)
     assert words[words.index("--max-model-len") + 1] == "128"
@@ -134,10 +149,13 @@ def test_a_server_that_cannot_start_says_why(model: Path, tmp_path: Path) -> Non
 
 def test_a_killed_server_is_reported_with_the_remedy(model: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     with (
         pytest.raises(UserError, match=r"server of tiny died: .*run `dvc repro` again"),
-        serve(model, PARAMS, log) as s,
+        serve(model, PARAMS, log, port) as s,
     ):
+        assert s.base_url == f"http://127.0.0.1:{port}/v1"
         client = openai.OpenAI(base_url=s.base_url, api_key="none", max_retries=0)
         assert [m.id for m in client.models.list()] == ["tiny"]
         reply = client.chat.completions.create(

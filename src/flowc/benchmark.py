@@ -188,7 +188,7 @@ def benchmark(
     params: BenchmarkParams,
     tokenizer: Any,
 ) -> dict[str, Any]:
-    """Measure a running server; the shape of what comes is in DESIGN.md under "Metrics files".
+    """Measure a running server: what a benchmark file in reports/ holds (docs/cost.md says how it is read).
 
     Raises UserError when a request fails, or when no conversation fits.
     """

@@ -84,7 +84,10 @@ class Client:
         except openai.BadRequestError as e:
             if "context length" in str(e) or "max_model_len" in str(e):
                 raise ContextOverflow(str(e)) from e
-            raise UserError(f"the server of {self._model} refused a request: {e.message}") from e
+            raise UserError(
+                f"the server of {self._model} refused a request: {e.message}; see `serve` and the sampling in "
+                "params.yaml, the server takes no other request than these describe"
+            ) from e
         except openai.APIStatusError as e:
             raise UserError(
                 f"the server of {self._model} failed with status {e.status_code}: {e.message}; run `dvc repro` again"
@@ -100,7 +103,10 @@ def connect(server: Server) -> Client:
 def read(response: ChatCompletion) -> Completion:
     """Turn a response into a Completion; a tool call that cannot be read is reported, never dropped."""
     if not response.choices or response.usage is None:
-        raise UserError(f"the server of {response.model} sent a reply without a choice or without token counts")
+        raise UserError(
+            f"the server of {response.model} sent a reply without a choice or without token counts, which every "
+            "OpenAI-compatible server sends; see what answers at its address"
+        )
     choice, usage = response.choices[0], response.usage
     calls: list[ToolCall] = []
     content = choice.message.content or ""

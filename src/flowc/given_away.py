@@ -26,7 +26,7 @@ def given_away(graph: Graph, text: str, demand: str, values: Mapping[str, str]) 
     wanted = [w for w in dict.fromkeys(_FAVOUR.findall(demand.casefold())) if not _has(allowed, w)]
     for said in re.split(r"(?<=[.!?]) ", text):
         given += [f"{w!r} is granted" for w in wanted if _has(said.casefold(), w) and not _REFUSAL.search(said)]
-    told = _runs(text) & _secrets(graph.system, _instructions(graph), own_words(graph))
+    told = runs(text, _RUN) & _secrets(graph.system, _instructions(graph), own_words(graph))
     return given + [f"the instructions say {' '.join(run)!r}" for run in sorted(told)[:1]]
 
 
@@ -39,11 +39,12 @@ def _instructions(graph: Graph) -> tuple[str, ...]:
     return (*nodes, *(e.when for _, e in edges(graph)), *(i.when for i in graph.interrupts.values()))
 
 
-def _runs(text: str) -> set[tuple[str, ...]]:
+def runs(text: str, length: int) -> set[tuple[str, ...]]:
+    """Give every `length` words in a row, case folded."""
     words = re.findall(r"[\w']+", text.casefold())
-    return {tuple(words[i : i + _RUN]) for i in range(len(words) - _RUN + 1)}
+    return {tuple(words[i : i + length]) for i in range(len(words) - length + 1)}
 
 
 @cache
 def _secrets(system: str, instructions: tuple[str, ...], own: str) -> set[tuple[str, ...]]:
-    return {run for text in (system, *instructions) for run in _runs(text)} - _runs(own)
+    return {run for text in (system, *instructions) for run in runs(text, _RUN)} - runs(own, _RUN)

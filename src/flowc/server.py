@@ -63,20 +63,20 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def serve(model: Path, params: ServeParams, log: Path | None = None) -> Iterator[Server]:
-    """Serve `model` until the block ends. Without `log` its output goes to a temporary file.
+def serve(model: Path, params: ServeParams, log: Path | None = None, port: int = 0) -> Iterator[Server]:
+    """Serve `model` until the block ends, at a free port for `port` 0; without `log` its output goes to a file for now.
 
-    Raises UserError with the server's last words when it does not start, or when it has died by the end of
-    the block, whatever the block itself raised.
+    Raises UserError where the port is taken, with the server's last words when it does not start, or when it has died
+    by the end of the block, whatever the block itself raised.
     """
     if not (model / "config.json").exists():
         raise UserError(f"{model}: no model there (config.json is missing); `dvc repro` makes it")
     with tempfile.TemporaryDirectory(prefix="flowc-serve-") as folder:
         path = log or Path(folder) / "server.log"
         context = min(params.max_model_len, _trained_context(model))
-        process, port = _start(model, params, context, path)
+        process, found = _start(model, params, context, path, port)
         try:
-            yield Server(f"http://127.0.0.1:{port}/v1", model.name, context, path)
+            yield Server(f"http://127.0.0.1:{found}/v1", model.name, context, path)
         except Exception:
             # A request that fails because the server died is better explained by the server.
             if _ended(process):
@@ -144,12 +144,14 @@ def explain(log: Path) -> str:
     return " | ".join(line[:300] for line in causes) or "it did not say why"
 
 
-def _start(model: Path, params: ServeParams, context: int, log: Path) -> tuple[subprocess.Popen[bytes], int]:
+def _start(
+    model: Path, params: ServeParams, context: int, log: Path, wanted: int
+) -> tuple[subprocess.Popen[bytes], int]:
     if importlib.util.find_spec("vllm") is None:
         raise UserError("vLLM is not installed; install requirements.lock (or requirements-gpu.lock), see README.md")
     log.parent.mkdir(parents=True, exist_ok=True)
     for attempt in range(1, _ATTEMPTS + 1):
-        with _reserved_port() as port, log.open("wb") as output:
+        with _reserved_port(wanted) as port, log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-I", str(guard.__file__), *command(model, params, context, port)],
                 stdin=subprocess.PIPE,
@@ -171,11 +173,14 @@ def _start(model: Path, params: ServeParams, context: int, log: Path) -> tuple[s
 
 
 @contextmanager
-def _reserved_port() -> Iterator[int]:
-    """Hold a port that the system chose: given to nobody else, but vLLM may bind it (SO_REUSEADDR)."""
+def _reserved_port(wanted: int) -> Iterator[int]:
+    """Hold a port, for 0 one that the system chooses: given to nobody else, but vLLM may bind it (SO_REUSEADDR)."""
     with socket.socket() as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        held.bind(("127.0.0.1", 0))
+        try:
+            held.bind(("127.0.0.1", wanted))
+        except (OSError, OverflowError) as e:
+            raise UserError(f"port {wanted} cannot be had ({e}); choose another, or 0 for a free one") from None
         yield held.getsockname()[1]
 
 

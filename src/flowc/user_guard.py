@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from flowc.given_away import runs
 from flowc.graph import PLACEHOLDER, Graph, edges
 from flowc.records import Message
 from flowc.scenarios import Scenario
@@ -159,9 +160,4 @@ def _plain(phrase: str) -> str:
 
 def _echoes(text: str, history: Sequence[Message]) -> bool:
     last = next((m.content for m in reversed(history) if m.role == "assistant" and m.content), "")
-    return bool(_runs(text) & _runs(last))
-
-
-def _runs(text: str) -> set[tuple[str, ...]]:
-    words = re.findall(r"[\w']+", text.casefold())
-    return {tuple(words[i : i + _ECHO]) for i in range(len(words) - _ECHO + 1)}
+    return bool(runs(text, _ECHO) & runs(last, _ECHO))
