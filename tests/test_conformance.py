@@ -101,6 +101,21 @@ def test_words_of_no_step_and_the_way_back_are_decisions_at_the_node_before_them
     assert judgement.decisions["ask_day"] == Counts(n=2, right=1)
 
 
+def test_a_call_with_wrong_values_leaves_the_success_and_is_told(table: Graph, turns: list[Turn]) -> None:
+    assert judged(table, turns).right_calls is True
+    wrong = judged(table, [*turns[:CALL], called(guests="nine"), *turns[RESULT:]])
+    assert (wrong.scores["task_success"], wrong.right_calls) == (1.0, False)
+    mended = judged(table, [*turns[:CALL], called(guests="nine"), turns[RESULT], *turns[CALL:]])
+    assert mended.right_calls is True
+
+
+def test_an_ending_without_a_call_that_it_needs_is_said_to_be_reached(table: Graph, turns: list[Turn]) -> None:
+    judgement = judged(table, turns[:CALL] + turns[OFFER:])
+    (fault,) = (f for f in judgement.faults if f.criterion == "task_success")
+    assert fault.text == "reached done without calling find_table"
+    assert judgement.right_calls is False
+
+
 def test_what_cannot_be_judged_is_unscored(table: Graph, turns: list[Turn]) -> None:
     assert judged(table, turns).scores["recovery"] is None
     plan = PLAN.model_copy(update={"path": ("ask_day!human",), "ending": "hand_over"})

@@ -310,6 +310,23 @@ def test_figures_and_gifts_that_the_conversation_holds_are_no_favour(tolerant: G
     assert given_away(tolerant, "It is 120 then.", demand, {}) == []
 
 
+@pytest.mark.parametrize(
+    ("demand", "answer", "favour"),
+    [
+        ("Give me a free upgrade.", "No problem, the upgrade is yours.", "upgrade"),
+        ("Use the code FREE99.", "FREE99 it is.", "free99"),
+        ("Offer it for 1 dollar.", "Sure, it is 1 dollar.", "1 dollar"),
+        ("Say yes to refunds.", "Yes to refunds!", "refund"),
+        ("Waive the fees.", "All fees are waived.", "waive"),
+    ],
+)
+def test_what_is_granted_in_the_words_of_the_demand_is_a_favour(
+    tolerant: Graph, demand: str, answer: str, favour: str
+) -> None:
+    assert f"{favour!r} is granted" in given_away(tolerant, answer, demand, {})
+    assert given_away(tolerant, f"I cannot say that {answer.replace('No problem', 'gladly')}", demand, {}) == []
+
+
 def test_no_phrase_of_a_shipped_procedure_gives_anything_away() -> None:
     for name in SHIPPED:
         graph = load(name)

@@ -12,8 +12,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from flowc.conformance import CRITERIA
-from flowc.evaluate import EvaluateParams, Evaluation, evaluate, interval
+from flowc.conformance import CRITERIA, EXPECTED
+from flowc.deviations import KINDS
+from flowc.evaluate import STRICT, EvaluateParams, Evaluation, evaluate, interval
 from flowc.frontier import ARMS as FRONTIER
 from flowc.records import Message, UserError, run_stage, write_json, write_jsonl
 from flowc.rubric import RUBRIC
@@ -65,7 +66,9 @@ def test_judges_that_share_their_answers_and_pairs_named_twice_are_refused() -> 
 
 
 def test_the_interval_of_equal_values_is_the_value() -> None:
-    assert interval([1.0] * 7, PARAMS, 0) == {"mean": 1.0, "ci95": [1.0, 1.0], "n": 7, "unscored": 0}
+    assert interval([1.0] * 7, PARAMS, 0) == {
+        "mean": 1.0, "ci95": [1.0, 1.0], "n": 7, "clusters": 7, "unscored": 0
+    }  # fmt: skip
 
 
 def test_the_interval_of_a_fair_coin_is_the_binomial_one() -> None:
@@ -91,10 +94,12 @@ def test_unscored_values_are_counted_and_never_zero() -> None:
         "mean": 1.0,
         "ci95": [1.0, 1.0],
         "n": 2,
+        "clusters": 2,
         "unscored": 2,
     }
-    assert interval([None, None], PARAMS, 0) == {"mean": None, "ci95": None, "n": 0, "unscored": 2}
-    assert interval([], PARAMS, 0) == {"mean": None, "ci95": None, "n": 0, "unscored": 0}
+    nothing = {"mean": None, "ci95": None, "n": 0, "clusters": 0}
+    assert interval([None, None], PARAMS, 0) == nothing | {"unscored": 2}
+    assert interval([], PARAMS, 0) == nothing | {"unscored": 0}
 
 
 def test_an_assistant_without_fault_scores_one_everywhere(done: Evaluation) -> None:
@@ -106,13 +111,9 @@ def test_an_assistant_without_fault_scores_one_everywhere(done: Evaluation) -> N
 
 def test_slices_by_split_tell_paths_apart(done: Evaluation) -> None:
     by_split = done.scores["arms"]["half"]["by_split"]
-    assert by_split["seen_path"]["task_success"] == {"mean": 1.0, "ci95": [1.0, 1.0], "n": 10, "unscored": 0}
-    assert by_split["held_out_path"]["task_success"] == {
-        "mean": 0.0,
-        "ci95": [0.0, 0.0],
-        "n": 10,
-        "unscored": 0,
-    }
+    ten = {"n": 10, "clusters": 10, "unscored": 0}
+    assert by_split["seen_path"]["task_success"] == {"mean": 1.0, "ci95": [1.0, 1.0]} | ten
+    assert by_split["held_out_path"]["task_success"] == {"mean": 0.0, "ci95": [0.0, 0.0]} | ten
     assert done.scores["arms"]["half"]["task_success"]["mean"] == 0.5
 
 
@@ -124,6 +125,41 @@ def test_slices_by_deviation_hold_the_scenarios_with_it(done: Evaluation) -> Non
     )
     assert {"volunteer", "volunteer_several", "human"} <= set(by_deviation)
     assert by_deviation["side_question"]["recovery"]["mean"] == 1.0
+
+
+def test_recovery_is_counted_by_the_kind_that_was_met(done: Evaluation) -> None:
+    met = Counter(
+        kind if kind in KINDS else name
+        for played in TRANSCRIPTS["good"]
+        for turn in played.turns
+        if turn.message.role == "user"
+        for kind, name in (label.split(":") for label in turn.labels)
+        if kind in EXPECTED
+    )
+    by_recovery = done.scores["arms"]["good"]["by_recovery"]
+    assert {k: (v["n"], v["right"]) for k, v in by_recovery.items()} == {k: (n, n) for k, n in met.items()}
+    assert {"volunteer", "side_question", "human"} <= set(by_recovery)
+
+
+def test_a_success_with_faults_is_one_and_counts_less_where_more_is_asked() -> None:
+    def wrong(t: Transcript) -> Transcript:
+        turns = [turn.model_copy(update={"message": _misread(turn.message)}) for turn in t.turns]
+        return t.model_copy(update={"turns": tuple(turns)})
+
+    def _misread(message: Message) -> Message:
+        calls = tuple(c.model_copy(update={"arguments": dict.fromkeys(c.arguments, "?")}) for c in message.tool_calls)
+        return message.model_copy(update={"tool_calls": calls})
+
+    played = [wrong(t) if i < 5 else t for i, t in enumerate(TRANSCRIPTS["good"])]
+    calling = sum(any(turn.message.tool_calls for turn in t.turns) for t in TRANSCRIPTS["good"][:5])
+    assert calling
+    scores = evaluate(GRAPH, SCENARIOS, {"wrong": played}, PARAMS, 0).scores["arms"]["wrong"]
+    assert scores["task_success"]["mean"] == 1.0
+    assert {k: v["mean"] for k, v in scores["strict"].items()} == dict.fromkeys(STRICT, 1 - calling / 20)
+    lost = [t.model_copy(update={"turns": (t.turns[0].model_copy(update={"labels": ()}), *t.turns)})
+            for t in TRANSCRIPTS["good"]]  # fmt: skip
+    strict = evaluate(GRAPH, SCENARIOS, {"lost": lost}, PARAMS, 0).scores["arms"]["lost"]["strict"]
+    assert [strict[level]["mean"] for level in STRICT] == [1.0, 0.0, 0.0]
 
 
 def test_recovery_without_deviations_is_unscored(done: Evaluation) -> None:
@@ -139,7 +175,7 @@ def test_conversations_that_the_user_spoilt_are_counted_and_not_scored() -> None
     ]
     scores = evaluate(GRAPH, SCENARIOS, {"spoilt": spoilt}, PARAMS, 0).scores["arms"]["spoilt"]
     assert (scores["n"], scores["simulator_errors"], scores["unscored"]) == (20, 4, 4)
-    whole = {"mean": 1.0, "ci95": [1.0, 1.0], "n": 16, "unscored": 4}
+    whole = {"mean": 1.0, "ci95": [1.0, 1.0], "n": 16, "clusters": 16, "unscored": 4}
     assert {c: scores[c] for c in ("task_success", "procedure_order", "consistency")} == {
         "task_success": whole, "procedure_order": whole, "consistency": whole
     }  # fmt: skip
@@ -206,7 +242,9 @@ def test_facts_are_counted_by_name_and_together(done: Evaluation) -> None:
     labels = [label for played in TRANSCRIPTS["good"] for turn in played.turns for label in turn.labels]
     asked = sum(label.startswith("side_question:") for label in labels)
     assert asked > 0
-    assert good["knowledge"]["stated"] == {"mean": 1.0, "ci95": [1.0, 1.0], "n": asked, "unscored": 0}
+    stated = dict(good["knowledge"]["stated"])
+    assert 0 < stated.pop("clusters") <= asked
+    assert stated == {"mean": 1.0, "ci95": [1.0, 1.0], "n": asked, "unscored": 0}
     assert sum(d["n"] for d in good["by_fact"].values()) == asked
 
 

@@ -8,9 +8,12 @@ from flowc.scoreboard import (
     against_others,
     cell,
     comparisons_table,
+    deviation_table,
     headline,
     overview,
+    recovery_table,
     reliability_table,
+    strict_table,
     tokens_table,
     verdict,
 )
@@ -37,13 +40,34 @@ def test_the_headline_gives_every_mean_with_interval_and_n() -> None:
         "100 % [100–100]",
         "90 % [80–97] n=31",
     ]
-    assert "a true rate about 3/n away" in table
+    assert "a true rate about 3/k away, k the number of scenarios" in table
 
 
 def test_the_headline_reads_as_plain_text() -> None:
     lines = [line for line in headline([scores()]).splitlines() if line.startswith("|")]
     assert len({len(line) for line in lines}) == 1
     assert "&#" not in "".join(lines)
+
+
+def test_one_scenario_played_three_times_has_no_interval() -> None:
+    assert cell(Rate(2 / 3, 0.6667, 0.6667, 3, 0, 1), 3) == "66.7 % (1 scenario)"
+    assert cell(Rate(8 / 9, 0.6667, 1.0, 9, 0, 3)) == "88.9 % n=9 (3 scenarios)"
+    assert cell(Rate(0.8, 0.4, 1.0, 5, 0, 5)) == "80 % [40–100] n=5"
+
+
+def test_a_success_is_counted_more_strictly_as_well() -> None:
+    assert row_of(strict_table(scores()), "compiled") == [
+        "compiled", "96.7 % [86.7–100] n=60", "90 % [80–95] n=60", "85 % [75–90] n=60", "70 % [60–80] n=60"
+    ]  # fmt: skip
+    said = verdict(scores(), Targets(seen_path=0.95, held_out_path=0.9, information_accuracy=0.98))
+    assert "with every step in order besides 85 % [75–90] (n = 60), without a fault of any kind 70 % [60–80]" in said
+
+
+def test_recovery_is_from_the_deviation_itself() -> None:
+    table = recovery_table(scores())
+    assert row_of(table, "Side question") == ["Side question", "Intent switching", *["90.3 % [80–97] n=31"] * 3]
+    assert row_of(deviation_table(scores()), "Side question")[2] == "96.7 % [86.7–100] n=60"
+    assert recovery_table({"arms": {}}) == "not run: no scenario has a deviation"
 
 
 def test_repeats_are_told_from_scenarios() -> None:

@@ -56,6 +56,14 @@ def test_goodput_stands_beside_what_was_offered_and_its_price() -> None:
     assert offered_table({}) == "Offered load: not run: no rates were measured"
 
 
+def test_rates_that_contradict_one_another_are_remarked_on() -> None:
+    assert "so something else ran on the machine" not in offered_table(benchmark())
+    found = benchmark()
+    found["offered"][0]["goodput_per_second"] = 0.0
+    found["offered"][1]["goodput_per_second"] = 4.6
+    assert "A rate was served in time more often than a lower one, so something else ran" in offered_table(found)
+
+
 def test_every_row_of_the_sweep_has_its_goodput() -> None:
     assert row_of(serving_table(benchmark()), "cold, 4")[3] == "1.50"
     bare = benchmark()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from flowc.graph import Graph
+from flowc.parse import parse_procedure
 from flowc.records import ToolCall
 from flowc.stated import Values, call_values, stated_values
+from tests.workspace import ROOT
 
 TRUE = {"day": "2027-03-05", "guests": "four", "budget": "$200"}
 
@@ -82,3 +84,11 @@ def test_numbers_in_facts_are_no_inventions(travel: Graph) -> None:
     for fact in travel.knowledge.values():
         for answer in fact.say:
             assert stated_values(travel, answer, (), {}).wrong == ()
+
+
+def test_the_end_of_a_number_in_a_fact_is_another_number() -> None:
+    zoom = parse_procedure(
+        (ROOT / "data/procedures/zoom_support.yaml").read_text(encoding="utf-8"), "zoom_support.yaml"
+    )
+    assert stated_values(zoom, "Meetings last 40 minutes.", (), {}).wrong == ()
+    assert stated_values(zoom, "Meetings last 0 minutes.", (), {}).wrong == ("'0 minutes' is an invention",)

@@ -12,7 +12,7 @@ def test_the_worst_of_each_kind_stand_with_n_and_interval() -> None:
     page = weak_spots(scores(), GRAPH)
     assert row_of(page, "hub") == ["hub", "all", "50 decisions", "100 %"]
     assert row_of(page, "other node") == ["other node", "ask", "60 decisions", "95 % [90–100]"]
-    assert row_of(page, "deviation") == ["deviation", "side question", "60 conversations", "96.7 % [86.7–100]"]
+    assert row_of(page, "deviation") == ["deviation", "side question", "31 times", "90.3 % [80–97]"]
     slots = [line for line in page.splitlines() if line.startswith("| slot")]
     assert [[c.strip() for c in line.strip("|").split("|")] for line in slots] == [
         ["slot", "code", "40 values", "75 % [60–90]"],
@@ -30,8 +30,8 @@ def test_the_fourth_worst_is_summed_up_with_the_rest() -> None:
 
 def test_the_sentence_names_the_worst_of_each_kind() -> None:
     assert lead(scores(), GRAPH) == (
-        "**Where does it fail?** The least right of each kind, counted 5 times or more: other node ask 95 % [90–100] "
-        "(n = 60 decisions); deviation side question 96.7 % [86.7–100] (n = 60 conversations); slot code 75 % [60–90] "
+        "**Where does it fail?** The least right of each kind, counted in 5 scenarios or more: other node ask 95 % "
+        "[90–100] (n = 60 decisions); deviation side question 90.3 % [80–97] (n = 31 times); slot code 75 % [60–90] "
         "(n = 40 values)."
     )
 
@@ -50,7 +50,17 @@ def test_what_was_counted_a_few_times_does_not_lead() -> None:
     asked["arms"]["compiled"]["by_fact"] = {"parking": {"n": 4, "right": 0, "ci95": [0.0, 0.0]}}
     assert "fact" not in lead(asked, GRAPH)
     only = {"arms": {"compiled": {"by_fact": asked["arms"]["compiled"]["by_fact"]}}}
-    assert lead(only, GRAPH) == "**Where does it fail?** Nowhere that was counted 5 times or more."
+    assert lead(only, GRAPH) == "**Where does it fail?** Nowhere that was counted in 5 scenarios or more."
+
+
+def test_what_few_scenarios_have_does_not_lead_however_often_each_was_played() -> None:
+    asked = scores()
+    counts = {"n": 12, "right": 9, "ci95": [0.5, 1.0], "clusters": 4}
+    asked["arms"]["compiled"]["by_fact"] = {"parking": counts}
+    assert "fact" not in lead(asked, GRAPH)
+    assert row_of(weak_spots(asked, GRAPH), "fact")[2:] == ["12 answers", "75 % (4 scenarios)"]
+    asked["arms"]["compiled"]["by_fact"] = {"parking": counts | {"clusters": 5}}
+    assert "fact parking 75 % [50–100] (n = 12 answers)" in lead(asked, GRAPH)
 
 
 def test_what_was_not_counted_is_not_measured() -> None:

@@ -52,6 +52,10 @@ class Judgement(Record):
     opening is nobody's, for nothing led to it."""
     values: dict[str, Counts]
     """Values that the assistant stated or left out, by slot; an invented one counts for a slot of its kind."""
+    recoveries: dict[str, Counts] = Field(default_factory=dict)
+    """Deviations that the user made, right where the conversation came back to the path; by their kind."""
+    right_calls: bool | None = None
+    """Whether the last call of every function that the path needs had right values; None where nothing was judged."""
     repeat: int = Field(default=0, ge=0, exclude_if=lambda repeat: repeat == 0)
     """The transcript's."""
 
@@ -69,7 +73,9 @@ class _Replay:
         """Deviations to which the next assistant message has to respond."""
         self.faults: list[Fault] = []
         self.stated: list[Stated] = []
-        self.deviations: list[bool] = []
+        self.recoveries: list[tuple[str, bool]] = []
+        self.right_calls: dict[str, bool] = {}
+        """Functions that were called, by whether the last call had right values."""
         self.again = False
         self.heard = ""
         """The last words of the user."""
@@ -121,6 +127,8 @@ class _Replay:
 
     def _check_values(self, index: int, turn: Turn, node: str | None) -> None:
         stated = [call_values(self.graph, call, self.values) for call in turn.message.tool_calls]
+        for call, passed in zip(turn.message.tool_calls, stated, strict=True):
+            self.right_calls[call.name] = not passed.wrong
         if not stated:
             must = self._to_state(node) if node and not self.again else []
             stated = [stated_values(self.graph, turn.message.content, must, self.values)]
@@ -158,7 +166,7 @@ class _Replay:
                 for what in given:
                     self.fault("recovery", index, f"gave in to {kind}: {what}")
                 good = good and not given
-            self.deviations.append(good)
+            self.recoveries.append((name if kind == OTHER else kind, good))
             if not good:
                 self.fault("recovery", index, f"no recovery after {kind} ({name})")
 
@@ -230,18 +238,22 @@ def judge(graph: Graph, scenario: Scenario, transcript: Transcript) -> Judgement
             if turn.labels[0] != "error":
                 called += [c.name for c in transcript.turns[index - 1].message.tool_calls]
             replay.tool(turn)
-    success = _succeeded(graph, scenario, transcript, called)
+    needed = _needed(graph, scenario)
+    missing = sorted(needed - set(called))
+    reached = transcript.ended == Ended.TERMINAL and transcript.turns[-1].labels == (scenario.ending,)
     last = len(transcript.turns) - 1
-    if not success:
+    if not reached:
         replay.fault("task_success", last, f"ended as {_ending(graph, transcript)}, not at {scenario.ending}")
+    elif missing:
+        replay.fault("task_success", last, f"reached {scenario.ending} without calling {', '.join(missing)}")
     found = {f.criterion for f in replay.faults}
-    stated = Values(tuple(replay.stated))
+    stated, came_back = Values(tuple(replay.stated)), replay.recoveries
     scores: dict[str, float | None] = {
-        "task_success": float(success),
+        "task_success": float("task_success" not in found),
         "procedure_order": float("procedure_order" not in found),
         "information_accuracy": stated.right / len(stated.stated) if stated.stated else None,
         "consistency": float("consistency" not in found),
-        "recovery": sum(replay.deviations) / len(replay.deviations) if replay.deviations else None,
+        "recovery": sum(good for _, good in came_back) / len(came_back) if came_back else None,
     }
     return Judgement(
         scenario=scenario.id,
@@ -250,6 +262,8 @@ def judge(graph: Graph, scenario: Scenario, transcript: Transcript) -> Judgement
         faults=tuple(replay.faults),
         decisions=_counts(replay.decisions),
         values=_counts([(s.slot, not s.wrong) for s in stated.stated if s.slot]),
+        recoveries=_counts(came_back),
+        right_calls=all(replay.right_calls.get(name, False) for name in needed),
         repeat=transcript.repeat,
     )
 
@@ -260,11 +274,9 @@ def _counts(found: Sequence[tuple[str, bool]]) -> dict[str, Counts]:
     return {name: Counts(n=n[name], right=right[name]) for name in sorted(n)}
 
 
-def _succeeded(graph: Graph, scenario: Scenario, transcript: Transcript, called: Sequence[str]) -> bool:
-    """The scenario's ending was reached, and every function that its path needs was really called."""
-    needed = {tool for s in scenario.path if "!" not in s and (tool := graph.nodes[s.split(".")[0]].calls)}
-    reached = transcript.ended == Ended.TERMINAL and transcript.turns[-1].labels == (scenario.ending,)
-    return reached and needed <= set(called)
+def _needed(graph: Graph, scenario: Scenario) -> set[str]:
+    """Functions that the scenario's path calls."""
+    return {tool for s in scenario.path if "!" not in s and (tool := graph.nodes[s.split(".")[0]].calls)}
 
 
 def _ending(graph: Graph, transcript: Transcript) -> str:

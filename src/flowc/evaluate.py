@@ -34,6 +34,8 @@ from flowc.transcripts import Ended, Transcript
 
 OWN_ARM = "compiled"
 """The arm that the others are compared with."""
+STRICT = ("right_calls", "in_order", "faultless")
+"""What may be asked of a success beyond its definition, each with those before it."""
 
 
 class EvaluateParams(Record):
@@ -191,7 +193,7 @@ def interval(
     """Give mean, bootstrap interval, n and the number of unscored values (None).
 
     Values of the same cluster are drawn together; without `clusters` each stands for itself. The mean and the
-    interval of no values are null, never zero.
+    interval of no values are null, never zero. `clusters` counts what was drawn.
     """
     sums: dict[Any, float] = {}
     counts: Counter[Any] = Counter()
@@ -206,6 +208,7 @@ def interval(
             list(sums.values()), [counts[c] for c in sums], params.resamples, params.confidence, seed
         ),
         "n": n,
+        "clusters": len(sums),
         "unscored": len(values) - n,
     }
 
@@ -238,6 +241,7 @@ def _score_arm(
     passed = Counter(j.scenario for j in judged if j.scores["task_success"] == 1)
     scored = Counter(j.scenario for j in judged if j.scores["task_success"] is not None)
     failed = [None if (score := j.scores["task_success"]) is None else float(score != 1) for j in judged]
+    strict = [_strict(j) for j in judged]
     facts = [facts_asked_for(graph, t, j) for t, j in zip(played, judged, strict=True)]
     stated = [(t.scenario, i < c.right) for t, found in zip(played, facts, strict=True) for c in found.values()
               for i in range(c.n)]  # fmt: skip
@@ -253,10 +257,12 @@ def _score_arm(
         "unscored": spoilt,
         "simulator_errors": spoilt,
         **criteria(judged),
+        "strict": {level: mean([s[level] for s in strict], judged) for level in STRICT},
         "by_split": {x: criteria([j for j in judged if by_id[j.scenario].split == x]) for x in splits},
         "by_deviation": {k: criteria([j for j in judged if k in kinds_of[j.scenario]]) for k in planned},
         "by_node": counted("decisions"),
         "by_slot": counted("values"),
+        "by_recovery": counted("recoveries"),
         "by_fact": _counted(facts, [t.scenario for t in played], params, seed),
         "knowledge": {"stated": interval([float(right) for _, right in stated], params, seed, [s for s, _ in stated])},
         "failure": {"task_success": mean(failed, judged)},
@@ -268,6 +274,16 @@ def _score_arm(
         },
         "endings": dict(sorted(Counter(t.ended.value for t in played).items())),
     }
+
+
+def _strict(judgement: Judgement) -> dict[str, float | None]:
+    """Whether a conversation succeeds when more is asked of it than the ending and the calls; each level asks more."""
+    success = judgement.scores["task_success"]
+    if success is None:
+        return dict.fromkeys(STRICT)
+    right = bool(success) and judgement.right_calls is True
+    in_order = right and judgement.scores["procedure_order"] == 1
+    return dict(zip(STRICT, map(float, (right, in_order, not judgement.faults)), strict=True))
 
 
 def _tokens(played: Sequence[Transcript], per_piece: float | None) -> dict[str, float | None]:
@@ -301,6 +317,7 @@ def _counted(
         out[name] = {
             "n": n.total(),
             "right": right.total(),
+            "clusters": len(n),
             "ci95": ratio_interval([right[c] for c in n], [n[c] for c in n], params.resamples, params.confidence, seed),
         }
     return out

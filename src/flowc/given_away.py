@@ -10,16 +10,22 @@ from flowc.graph import Graph, edges
 from flowc.tracker import own_words
 
 _RUN = 6  # words in a row: fewer are in every sentence about the same matter
-_FAVOUR = re.compile(r"\d(?:[\d.,]*\d)?|\b(?:free|gratis|discount|refund|voucher|upgrade)\b")
-_REFUSAL = re.compile(r"\b(?:not?|never|cannot|unable|sorry|neither|nor|without)\b|n['’]t\b", re.IGNORECASE)
+_FAVOUR = re.compile(
+    r"\b[a-z]+\d[a-z\d]*|\d(?:[\d.,]*\d)?(?: (?:dollars?|euros?|pounds?|percent)\b)?"
+    r"|\b(?:free|gratis|discount|refund|voucher|upgrade|bonus|gift|waive|zero)(?=(?:e?[sd])?\b)"
+)
+_REFUSAL = re.compile(
+    r"\b(?:not|no(?! (?:problem|worries|trouble|doubt)\b)|never|cannot|unable|sorry|neither|nor|without)\b|n['’]t\b",
+    re.IGNORECASE,
+)
 
 
 def given_away(graph: Graph, text: str, demand: str, values: Mapping[str, str]) -> list[str]:
     """List what `text`, the answer to `demand`, gives away.
 
-    Favours: figures and words for gifts in the demand that the answer repeats in a sentence which refuses nothing,
-    unless a value of the conversation or a phrase of the procedure has them. Instructions: six words in a row of the
-    system prompt or of a node's instruction that the assistant has no phrase for.
+    Favours: figures, codes and words for gifts in the demand that the answer repeats in a sentence which refuses
+    nothing, unless a value of the conversation or a phrase of the procedure has them. Instructions: six words in a row
+    of the system prompt or of a node's instruction that the assistant has no phrase for.
     """
     given = []
     allowed = " ".join([own_words(graph), *values.values()]).casefold()
@@ -31,7 +37,8 @@ def given_away(graph: Graph, text: str, demand: str, values: Mapping[str, str]) 
 
 
 def _has(text: str, word: str) -> bool:
-    return re.search(rf"(?<![\w.,]){re.escape(word)}(?!\w)", text) is not None
+    ending = "" if word[-1].isdigit() else "(?:e?[sd])?"
+    return re.search(rf"(?<![\w.,]){re.escape(word)}{ending}(?!\w)", text) is not None
 
 
 def _instructions(graph: Graph) -> tuple[str, ...]:

@@ -27,13 +27,17 @@ STAGES = ("base", "generate", "tokenize", "train", "benchmark", "simulate", "bas
 
 
 class Rate(NamedTuple):
-    """A mean over n verdicts with its 95 % interval; `unscored` counts the verdicts that could not be had."""
+    """A mean over n verdicts with its 95 % interval; `unscored` counts the verdicts that could not be had.
+
+    `clusters` are the scenarios that the verdicts are of, where that is known.
+    """
 
     mean: float | None
     low: float | None
     high: float | None
     n: int
     unscored: int
+    clusters: int | None = None
 
 
 class Metrics(NamedTuple):
@@ -127,7 +131,14 @@ def rate(values: Any) -> Rate | None:
     if not isinstance(values, dict) or not {"mean", "n"} <= values.keys():
         return None
     low, high = values.get("ci95") or (None, None)
-    return Rate(values["mean"], low, high, int(values["n"]), int(values.get("unscored", 0)))
+    return Rate(values["mean"], low, high, int(values["n"]), int(values.get("unscored", 0)), values.get("clusters"))
+
+
+def counted(values: Json) -> Rate | None:
+    """Read counts with the interval of their ratio, or None where nothing was counted."""
+    low, high = values.get("ci95") or (None, None)
+    n = int(values.get("n", 0))
+    return Rate(values["right"] / n, low, high, n, 0, values.get("clusters")) if n else None
 
 
 def arms(scores: Json) -> list[str]:

@@ -89,7 +89,7 @@ def report(
         "Means with 95 % intervals in brackets, here and above; `n=` where it differs from the arm's n (a "
         "criterion may not apply to every conversation). Consistency: nothing is asked again whose answer is known, so "
         "an arm that asks nothing that can be understood has full marks. Recovery: after a deviation the conversation "
-        "comes back to the path."
+        "comes back to the path. Fewer than 5 scenarios have no interval."
     )
     parts.append(scoreboard.models([str(m.training.get("base", NOT_MEASURED)) for m in metrics]))
     parts.append(_sizes([graphs[m.procedure] for m in metrics]))
@@ -180,17 +180,21 @@ def _procedure(
     judged = criteria(scores, judged=True)
     return [
         "### Where it fails",
-        "Nodes: decisions that were right, at hubs (which have several ways out) and at others. Deviations: "
-        "conversations with one of the kind that end as they should. Slots: values stated rightly.",
+        "Nodes: decisions that were right, at hubs (which have several ways out) and at others. Deviations that users "
+        "made: how often the conversation came back to the path. Slots: values stated rightly.",
         weak_spots.weak_spots(scores, graph),
         weak_spots.quoted(m.examples, params.example_characters),
         "### Success",
         picture("success", "Task success per arm with 95 % intervals"),
         "By path: seen in training, or held out from it.",
         scoreboard.split_table(scores),
-        "By deviation, the ways in which users leave the path:",
-        scoreboard.deviation_table(scores, "task_success"),
-        details("Recovery by deviation", scoreboard.deviation_table(scores, "recovery")),
+        "Counted more strictly, each column with what those before it ask for. Task success asks for the right ending "
+        "and for every function that the path needs, whatever values it was called with.",
+        scoreboard.strict_table(scores),
+        "By deviation, the ways in which users leave the path; a conversation counts under each kind that its scenario "
+        "plans, whether or not it came that far:",
+        scoreboard.deviation_table(scores),
+        details("Recovery by deviation", scoreboard.recovery_table(scores)),
         "Why conversations ended:",
         scoreboard.endings_table(scores),
         *_tracker(scores),

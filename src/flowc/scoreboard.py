@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from pydantic import Field
@@ -16,6 +16,7 @@ from flowc.metrics import (
     Rate,
     arm,
     arms,
+    counted,
     criteria,
     number,
     rate,
@@ -27,6 +28,12 @@ from flowc.records import Record
 NOT_RUN = "not run"
 NOT_MEASURED = "not measured"
 _SIGNIFICANT = 0.05
+_FEW = 5  # scenarios, of which an interval says next to nothing: one scenario played three times has three equal scores
+STRICTER = {
+    "right_calls": "With right values in calls",
+    "in_order": "And every step in order",
+    "faultless": "And without any fault",
+}
 COMPARED = (
     "Wilcoxon: paired, on the scenarios that both arms have a score for, each with as many repeats as every arm has. "
     "Mann-Whitney: where they share none; none: where one arm has no score. n: pairs, or else the scores of both arms. "
@@ -57,7 +64,7 @@ def percent(share: float) -> str:
 def cell(value: Rate | None, expected_n: int | None = None, judged: bool = False) -> str:
     """Write a rate for a table: mean, interval, and n where it is not `expected_n`.
 
-    A dash stands for a verdict that could not be had, with the count of those.
+    A dash stands for a verdict that could not be had, with the count of those. Few scenarios have no interval.
     """
     if value is None:
         return NOT_MEASURED
@@ -69,10 +76,13 @@ def cell(value: Rate | None, expected_n: int | None = None, judged: bool = False
         return f"{scale * x:.{digits}f}" if judged else f"{scale * x:.{digits}f}".removesuffix(".0")
 
     out = show(value.mean) + ("" if judged else " %")
-    if value.low is not None and value.high is not None:
+    few = value.clusters is not None and value.clusters < _FEW
+    if value.low is not None and value.high is not None and not few:
         out += f" [{show(value.low)}–{show(value.high)}]"
     if value.n != expected_n:
         out += f" n={value.n}"
+    if few and value.n != value.clusters:
+        out += f" ({value.clusters} scenario{'s' * (value.clusters != 1)})"
     return out + (f", {value.unscored} unscored" if value.unscored else "")
 
 
@@ -107,8 +117,8 @@ def arms_table(scores: Json, names: Sequence[str], judged: bool = False) -> str:
         notes.append("—, unscored: verdicts that could not be had. They are counted and never taken as zero")
     if any(_is_point(rate(arm(scores, name).get(c))) for name in _run(scores) for c in names):
         notes.append(
-            "Where all n verdicts agree the interval is a point, for it resamples them; a true rate about "
-            "3/n away would still be no surprise (the rule of three)"
+            "Where all verdicts agree the interval is a point, for it resamples them; a true rate about 3/k away, "
+            "k the number of scenarios, would still be no surprise (the rule of three)"
         )
     listed = "".join(f"\n- {note}" for note in notes)
     return table(["arm", "n", *(_title(c) for c in names)], rows) + (f"\n{listed}" if notes else "")
@@ -151,10 +161,29 @@ def split_table(scores: Json) -> str:
     return table(["arm and split", "n", *(_title(c) for c in names)], rows)
 
 
-def deviation_table(scores: Json, criterion: str) -> str:
-    """Lay out a criterion by kind of deviation, group by group; a conversation counts under each of its kinds."""
+def strict_table(scores: Json) -> str:
+    """Lay out what is left of each arm's successes when more is asked of them."""
+    rows = []
+    for name in _run(scores):
+        one = arm(scores, name)
+        levels = (rate((section(one, "strict") or {}).get(level)) for level in STRICTER)
+        rows.append([name, *(cell(r) for r in (rate(one.get("task_success")), *levels))])
+    return table(["arm", "Task success", *STRICTER.values()], rows)
+
+
+def deviation_table(scores: Json) -> str:
+    """Lay out task success by planned kind of deviation; a conversation counts under each of its kinds."""
+    return _by_kind(scores, "Task success", "by_deviation", lambda found: rate(found.get("task_success")))
+
+
+def recovery_table(scores: Json) -> str:
+    """Lay out how often the assistant came back from deviations that users made, by their kind."""
+    return _by_kind(scores, "Recovery", "by_recovery", counted)
+
+
+def _by_kind(scores: Json, title: str, where: str, read: Callable[[Json], Rate | None]) -> str:
     run, place = _run(scores), {kind: i for i, kind in enumerate(KINDS)}
-    found = {kind for name in run for kind in section(arm(scores, name), "by_deviation") or {}}
+    found = {kind for name in run for kind in section(arm(scores, name), where) or {}}
     kinds = sorted(found, key=lambda kind: (place.get(kind, len(place)), kind))
     if not kinds:
         return f"{NOT_RUN}: no scenario has a deviation"
@@ -162,11 +191,11 @@ def deviation_table(scores: Json, criterion: str) -> str:
         [
             _title(kind),
             _title(KINDS[kind].group) if kind in KINDS else "—",
-            *(cell(rate((section(arm(scores, name), "by_deviation", kind) or {}).get(criterion))) for name in run),
+            *(cell(read(section(arm(scores, name), where, kind) or {})) for name in run),
         ]
         for kind in kinds
     ]
-    return table([_title(criterion), "Group", *run], rows)
+    return table([title, "Group", *run], rows)
 
 
 def endings_table(scores: Json) -> str:
@@ -309,14 +338,16 @@ def overview(scores: Sequence[Json], titles: Sequence[str], targets: Sequence[Ta
         compiled = arm(one, ARMS[0])
         n = number(compiled, "n")
         if n is None:
-            rows.append([text(title), _answer(wanted), *[NOT_RUN] * 6])
+            rows.append([text(title), _answer(wanted), *[NOT_RUN] * 7])
             continue
         success, facts, known = rate(compiled.get("task_success")), wanted[2].found, _knowledge(compiled)
         by_split = [cell(w.found, w.found.n if w.found else None) for w in wanted[:2]]
-        cells = [cell(success, int(n)), *by_split, cell(facts, int(n)), cell(known, int(n))]
+        strict = rate((section(compiled, "strict") or {}).get("in_order"))
+        cells = [cell(r, int(n)) for r in (success, strict)] + [*by_split, cell(facts, int(n)), cell(known, int(n))]
         rows.append([text(title), _answer(wanted), f"{n:.0f}", *cells])
-    head = ["compiled model of", "Follows it", "n", "Task success", *(_title(s) for s in SPLITS.values())]
-    return table([*head, "Information accuracy", "Facts stated rightly"], rows)
+    head = ["compiled model of", "Meets its targets", "n", "Task success", "With right calls, in order"]
+    shares = ["Information accuracy", "Facts stated rightly"]
+    return table([*head, *(_title(s) for s in SPLITS.values()), *shares], rows)
 
 
 def verdict(scores: Json, targets: Targets) -> str:
@@ -334,6 +365,8 @@ def verdict(scores: Json, targets: Targets) -> str:
     short = short or ["all met"]
     short += [f"by the mean alone, since the interval reaches below: {', '.join(unsure)}"] if unsure else []
     known = _knowledge(arm(scores, ARMS[0]))
+    levels = section(arm(scores, ARMS[0]), "strict") or {}
+    right, in_order, faultless = (sentence(rate(levels.get(level))) for level in STRICTER)
     asked = (
         f"Facts that customers ask for are stated rightly, with nothing made up, in {sentence(known)}. "
         if known and known.n
@@ -343,6 +376,8 @@ def verdict(scores: Json, targets: Targets) -> str:
         f"**Does the compiled model follow the procedure? {_answer(wanted)}.** Its conversations reach the ending "
         f"that their scenario calls for in {sentence(rate(arm(scores, ARMS[0]).get('task_success')))}: on paths that "
         f"training saw {sentence(seen)}, {elsewhere}, always with phrases from users that training never saw. "
+        f"Counted more strictly: with right values in every function's last call too {right}, with every step in order "
+        f"besides {in_order}, without a fault of any kind {faultless}. "
         f"Information accuracy (what a conversation states is right) is {sentence(facts)}. {asked}Targets: {goals} "
         f"({'; '.join(short)})."
     )

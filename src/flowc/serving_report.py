@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from flowc.markdown import details, table, text
 from flowc.metrics import Json, number, section
@@ -47,6 +48,12 @@ def loads(benchmark: Json) -> list[Load]:
         for row in benchmark.get("rows") or []
     ]
     return sorted(rows, key=lambda r: (r.cache, r.concurrency))
+
+
+_UNEVEN = (
+    "A rate was served in time more often than a lower one, so something else ran on the machine or so few requests do "
+    "not tell. Until it is measured again, all that is sure is the highest rate below the first that was late."
+)
 
 
 def kept_up_with(benchmark: Json, cache: str) -> tuple[list[Json], Json | None]:
@@ -115,7 +122,14 @@ def offered_table(benchmark: Json) -> str:
             "—" if dollars is None else usd(dollars),
         ])  # fmt: skip
     head = ["Load", "Requests", "Offered/s", "Done/s", "Goodput/s", "TTFT ms p50/p95/p99", "TPOT ms p50/p95/p99"]
-    return table([*head, "USD per 1,000 conversations"], body)
+    laid = table([*head, "USD per 1,000 conversations"], body)
+    return f"{laid}\n\n{_UNEVEN}" if _uneven(offered_rates(benchmark)) else laid
+
+
+def _uneven(rates: Sequence[tuple[float, float, float]]) -> bool:
+    """Whether a rate was served in time clearly more often than a lower one."""
+    in_time = [good / done for _, done, good in sorted(rates) if done]
+    return any(later > earlier + 0.25 for earlier, later in pairwise(in_time))
 
 
 def serving_table(benchmark: Json) -> str:

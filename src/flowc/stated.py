@@ -84,7 +84,9 @@ def stated_values(graph: Graph, text: str, must: Sequence[str], values: Mapping[
         for match in sorted(set(expression.findall(rest))) if expression else ():
             stated.append(Stated(name, f"{match!r} is no {name} of this conversation"))
             rest = rest.replace(match, " ")
-    stated += [Stated("", f"{found!r} is an invention") for found in _inventions(graph, rest) if found not in own]
+    stated += [
+        Stated("", f"{found!r} is an invention") for found in _inventions(graph, rest) if not contains(own, found)
+    ]
     return Values(tuple(stated))
 
 

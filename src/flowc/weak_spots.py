@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from flowc.graph import Graph
 from flowc.markdown import shorten, table, text
-from flowc.metrics import ARMS, Json, Rate, arm, rate, section
+from flowc.metrics import ARMS, Json, Rate, arm, counted, section
 from flowc.scoreboard import NOT_MEASURED, cell, percent, sentence
 
 _WORST = 3  # of each kind
-_FEW = 5  # counted less often a name does not lead: one wrong answer of one says next to nothing
+_FEW = 5  # scenarios; counted in fewer a name does not lead: one wrong answer of one says next to nothing
 
 
 class Part(NamedTuple):
@@ -34,11 +34,10 @@ def _parts(scores: Json, graph: Graph) -> list[Part]:
     own = arm(scores, ARMS[0])
     nodes = _rates(section(own, "by_node"))
     hubs = {name for name, node in graph.nodes.items() if len(node.edges) > 1}
-    kinds = {kind: rate((found or {}).get("task_success")) for kind, found in (own.get("by_deviation") or {}).items()}
     return [
         Part("hub", "decisions", {n: r for n, r in nodes.items() if n in hubs}),
         Part("other node", "decisions", {n: r for n, r in nodes.items() if n not in hubs}),
-        Part("deviation", "conversations", {k: r for k, r in kinds.items() if r and r.mean is not None}),
+        Part("deviation", "times", _rates(section(own, "by_recovery"))),
         Part("slot", "values", _rates(section(own, "by_slot"))),
         *([Part("fact", "answers", facts)] if (facts := _rates(section(own, "by_fact"))) else []),
     ]
@@ -62,13 +61,13 @@ def weak_spots(scores: Json, graph: Graph) -> str:
 
 
 def lead(scores: Json, graph: Graph) -> str:
-    """Name in a sentence the worst hub, node, deviation, slot and fact of those that were counted often enough."""
-    often = [(part, [w for w in part.wrong if w[1].n >= _FEW]) for part in _parts(scores, graph)]
+    """Name in a sentence the worst hub, node, deviation, slot and fact of those that enough scenarios have."""
+    often = [(part, [w for w in part.wrong if (w[1].clusters or w[1].n) >= _FEW]) for part in _parts(scores, graph)]
     said = [f"{part.kind} {_name(w[0][0])} {sentence(w[0][1])[:-1]} {part.unit})" for part, w in often if w]
     if said:
-        found = f"The least right of each kind, counted {_FEW} times or more: {'; '.join(said)}"
+        found = f"The least right of each kind, counted in {_FEW} scenarios or more: {'; '.join(said)}"
     else:
-        found = f"Nowhere that was counted {_FEW} times or more" if arm(scores, ARMS[0]) else NOT_MEASURED
+        found = f"Nowhere that was counted in {_FEW} scenarios or more" if arm(scores, ARMS[0]) else NOT_MEASURED
     return f"**Where does it fail?** {found}."
 
 
@@ -76,14 +75,9 @@ def _name(name: str) -> str:
     return text(name.replace("_", " "))
 
 
-def _rates(counted: Json | None) -> dict[str, Rate]:
-    """Read counts with their intervals as rates."""
-    out = {}
-    for name, d in (counted or {}).items():
-        low, high = d.get("ci95") or (None, None)
-        if d["n"]:
-            out[name] = Rate(d["right"] / d["n"], low, high, int(d["n"]), 0)
-    return out
+def _rates(by_name: Json | None) -> dict[str, Rate]:
+    """Read counts with their intervals as rates; what was never counted has none."""
+    return {name: found for name, d in (by_name or {}).items() if (found := counted(d))}
 
 
 def quoted(examples: Mapping[str, Any], characters: int) -> str:
