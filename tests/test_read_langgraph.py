@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
 from flowc.chart import Arrow, Box, Chart
-from flowc.read_langgraph import read_langgraph
+from flowc.langgraph_probe import probe
+from flowc.read_langgraph import chart_of, read_langgraph
 from flowc.records import UserError
 
 HEAD = '''\
@@ -76,6 +80,24 @@ def read(tmp_path: Path, text: str, seconds: float = 600) -> Chart:
     path = tmp_path / "table.py"
     path.write_text(text, encoding="utf-8")
     return read_langgraph(path, "table", trust=True, seconds=seconds)
+
+
+def read_here(text: str) -> Chart:
+    """Read a file in this process: importing LangGraph in another one takes two seconds each time."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.py"
+        path.write_text(text, encoding="utf-8")
+        try:
+            return chart_of(Path("table.py"), "table", ast.parse(text), probe(str(path)))
+        finally:
+            sys.modules.pop("flowc_imported_graph", None)
+
+
+def refused_here(text: str) -> str:
+    with pytest.raises(UserError) as raised:
+        read_here(text)
+    assert str(raised.value).startswith("table.py:")
+    return str(raised.value).removeprefix("table.py:")
 
 
 def refused(tmp_path: Path, text: str, seconds: float = 600) -> str:
@@ -253,6 +275,54 @@ MISTAKES = {
 def test_a_mistake_is_named_with_its_line_and_a_remedy(tmp_path: Path, case: str) -> None:
     text, expected = MISTAKES[case]
     assert refused(tmp_path, text).startswith(expected)
+
+
+IMPORTS = [
+    ("from langgraph.types import Command, Send", "Command", "Send"),
+    ("from langgraph.types import Command as Go, Send as Fan", "Go", "Fan"),
+    ("from langgraph.types import *", "Command", "Send"),
+    ("from langgraph import types", "types.Command", "types.Send"),
+    ("import langgraph.types", "langgraph.types.Command", "langgraph.types.Send"),
+    ("import langgraph.types as t", "t.Command", "t.Send"),
+]
+
+
+@pytest.mark.parametrize(("imports", "command", "send"), IMPORTS)
+def test_command_and_send_are_known_under_every_name_that_a_file_gives_them(
+    imports: str, command: str, send: str
+) -> None:
+    head, jumping = HEAD + imports, BODY.replace("greet)", "jump)")
+    assert refused_here(f"{head}\ndef fan(state):\n    return [{send}('book', state)]\n{BODY}").startswith(
+        "43:13: Send runs a node several times at once, but a conversation goes one way; lead to the nodes one after"
+    )
+    assert refused_here(f"{head}\ndef jump(state):\n    return {command}(goto='book')\n{jumping}").startswith(
+        "43:12: where this Command leads from 'greet' is not said; annotate the function's result, as in"
+    )
+    here = BODY.replace("lambda state: state)", f"lambda s: {command}(goto=END))")
+    assert refused_here(f"{head}\n{here}").startswith("45:41: where this Command leads from 'say_goodbye' is not")
+
+
+def test_what_another_library_calls_send_is_none_of_langgraphs() -> None:
+    text = HEAD + "import types as mail\nmail.Send = print\ndef tell(state):\n    mail.Send('book')\n" + BODY
+    assert read_here(text).boxes["book"].label == "Book it."
+
+
+GOTOS = ["['book', 'b']", "('book', 'b')", "'book' if state else ['book', 'b']", "[*state]", "[n for n in state]"]
+
+
+@pytest.mark.parametrize("goto", GOTOS)
+def test_a_command_that_leads_to_several_nodes_is_refused_also_where_they_are_said(goto: str) -> None:
+    jump = "def jump(state) -> Command[Literal['book', 'b']]:\n    return Command(goto={})\n"
+    text = HEAD + "from langgraph.types import Command\n" + jump + (
+        "for n in ('book', 'b'):\n    graph.add_node(n, greet)\n"
+        "graph.add_node('a', jump)\ngraph.add_edge(START, 'a')\n"
+    )  # fmt: skip
+    assert refused_here(text.replace("{}", goto)) == (
+        "43:12: this Command leads to several nodes at the same time; lead to one after the other, or choose one of "
+        "them"
+    )
+    for one in ("['book']", "'book' if state else 'b'"):
+        assert {a.target for a in read_here(text.replace("{}", one)).arrows if a.source == "a"} == {"book", "b"}
 
 
 def test_a_file_that_never_ends_is_stopped_with_all_that_it_started(tmp_path: Path) -> None:

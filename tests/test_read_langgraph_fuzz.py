@@ -7,7 +7,6 @@ test_read_langgraph.py has those that run apart. A text that is no generated one
 from __future__ import annotations
 
 import ast
-import sys
 import tempfile
 from pathlib import Path
 
@@ -16,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowc.chart import Arrow, Box, Chart
-from flowc.langgraph_probe import probe
 from flowc.parse import parse_procedure
-from flowc.read_langgraph import chart_of, read_langgraph
+from flowc.read_langgraph import read_langgraph
 from flowc.records import UserError
 from flowc.write_yaml import write_procedure
 from tests.reading import graph_of, reads
 from tests.test_read_langgraph import read as read_apart
+from tests.test_read_langgraph import read_here as read
 
 HEAD = "from langgraph.graph import END, START, StateGraph\nfrom langgraph.prebuilt import ToolNode\n"
 WORDS = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=20).map(
@@ -30,16 +29,6 @@ WORDS = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_
 )
 ASKED = st.sampled_from(["Ask for the day.", "Is it ok?", "Offer a refund.", "Say goodbye."])
 IDS = ["ask", "offer_it", "book a table", "größe", "n.1", "2", "end"]
-
-
-def read(text: str) -> Chart:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "table.py"
-        path.write_text(text, encoding="utf-8")
-        try:
-            return chart_of(Path("table.py"), "table", ast.parse(text), probe(str(path)))
-        finally:
-            sys.modules.pop("flowc_imported_graph", None)
 
 
 @st.composite

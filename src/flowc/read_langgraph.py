@@ -101,29 +101,68 @@ def _probe(path: Path, seconds: float) -> Probed:
 
 
 def _refuse_sends(path: Path, tree: ast.Module) -> None:
-    """Refuse `Send`, which runs a node several times at once: nothing of it is in the graph."""
-    names = {a.asname or a.name for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module
-             and n.module.startswith("langgraph") for a in n.names if a.name == "Send"}  # fmt: skip
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
-            raise UserError(f"{path}:{node.lineno}:{node.col_offset + 1}: Send runs a node several times at once, but "
-                            "a conversation goes one way; lead to the nodes one after the other")  # fmt: skip
+    """Refuse what leads to several nodes at once, `Send` and a `Command` with a list: nothing of it is in the graph."""
+    names = _imported(tree)
+    for call in (n for n in ast.walk(tree) if isinstance(n, ast.Call)):
+        at = f"{path}:{call.lineno}:{call.col_offset + 1}"
+        called = _called(call.func, names)
+        if called.startswith("langgraph.") and called.endswith(".Send"):
+            raise UserError(f"{at}: Send runs a node several times at once, but a conversation goes one way; lead to "
+                            "the nodes one after the other")  # fmt: skip
+        if any(_several(goto) for goto in _gotos(call, names)):
+            raise UserError(f"{at}: this Command leads to several nodes at the same time; lead to one after the other, "
+                            "or choose one of them")  # fmt: skip
 
 
 def _check_commands(path: Path, tree: ast.Module, lines: dict[int, int], probed: Probed) -> None:
     """Refuse a node whose function goes on with `Command(goto=...)` to where neither annotation nor node says."""
+    names = _imported(tree)
     known = {e.source for e in probed.edges if e.conditional}
     at = {lines.get(n.line, n.line): n.id for n in probed.nodes if n.line > 1 and n.id not in known}
     for function in ast.walk(tree):
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and function.lineno in at:
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and function.lineno in at:
             for call in ast.walk(function):
-                if (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Command"
-                        and any(k.arg == "goto" for k in call.keywords)):  # fmt: skip
+                if isinstance(call, ast.Call) and _gotos(call, names):
                     raise UserError(
                         f"{path}:{call.lineno}:{call.col_offset + 1}: where this Command leads from "
                         f"{at[function.lineno]!r} is not said; annotate the function's result, as in "
                         'Command[Literal["next_node"]], or give add_node its destinations'
                     )
+
+
+def _gotos(call: ast.Call, names: dict[str, str]) -> list[ast.expr]:
+    """Give where a `Command` leads, nothing for other calls and for one that does not lead on."""
+    if _called(call.func, names).rpartition(".")[2] != "Command":
+        return []
+    return [k.value for k in call.keywords if k.arg == "goto"]
+
+
+def _several(goto: ast.expr) -> bool:
+    """Whether more than one node may stand there: a list of several, or one whose length the text does not tell."""
+    if isinstance(goto, ast.IfExp):
+        return _several(goto.body) or _several(goto.orelse)
+    if isinstance(goto, ast.List | ast.Tuple | ast.Set):
+        return len(goto.elts) > 1 or any(isinstance(e, ast.Starred) for e in goto.elts)
+    return isinstance(goto, ast.ListComp | ast.SetComp | ast.GeneratorExp)
+
+
+def _imported(tree: ast.Module) -> dict[str, str]:
+    """Give what is behind the names that a file imports: after `from langgraph.types import Send as S` that of `S`."""
+    names: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {a.asname: a.name for a in node.names if a.asname}
+        elif isinstance(node, ast.ImportFrom):
+            found = [n for a in node.names for n in ([a] if a.name != "*" else map(ast.alias, ("Command", "Send")))]
+            names |= {a.asname or a.name: f"{node.module or ''}.{a.name}" for a in found}
+    return names
+
+
+def _called(function: ast.expr, names: dict[str, str]) -> str:
+    """Name what a name or an attribute of a module stands for, with its module; empty for anything else."""
+    if isinstance(function, ast.Attribute):
+        return f"{_called(function.value, names)}.{function.attr}"
+    return names.get(function.id, function.id) if isinstance(function, ast.Name) else ""
 
 
 def _definitions(tree: ast.Module) -> dict[int, int]:
