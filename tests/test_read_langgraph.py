@@ -114,11 +114,13 @@ def line_of(text: str, part: str) -> int:
 @pytest.mark.parametrize("end", ["", COMPILED])
 def test_a_graph_becomes_boxes_and_arrows_with_the_lines_of_its_functions(tmp_path: Path, end: str) -> None:
     text = HEAD + BODY + end
-    greet, offer, book, bye = (line_of(text, p) for p in ("def greet", "def offer", "async def", 'graph.add_node("say'))
+    greet, offer, book, bye, start = (line_of(text, p) for p in (
+        "def greet", "def offer", "async def", 'graph.add_node("say', "graph.add_edge(START"
+    ))  # fmt: skip
     chart = read(tmp_path, text)
     assert (chart.name, chart.title, chart.start) == ("table", "Booking a table.", "__start__")
     assert chart.boxes == {
-        "__start__": Box(label="start", kind="start", line=1),
+        "__start__": Box(label="start", kind="start", line=start),
         "greet": Box(label="Welcome the guest and ask for the day.", line=greet),
         "offer_table": Box(label="offer table", kind="question", line=offer),
         "book": Box(label="Book it.", line=book),
@@ -126,7 +128,7 @@ def test_a_graph_becomes_boxes_and_arrows_with_the_lines_of_its_functions(tmp_pa
         "__end__": Box(label="end", kind="end", line=1),
     }
     assert set(chart.arrows) == {
-        Arrow(source="__start__", target="greet", line=1),
+        Arrow(source="__start__", target="greet", line=start),
         Arrow(source="greet", target="offer_table", line=greet),
         Arrow(source="offer_table", target="book", label="yes please", line=offer),
         Arrow(source="offer_table", target="book", label="yes", line=offer),
@@ -235,11 +237,11 @@ MISTAKES = {
     "a choice without a path map": (
         HEAD + 'graph.add_node("a", greet)\ngraph.add_edge(START, "a")\n'
         'def choose(state):\n    return "a"\ngraph.add_conditional_edges("a", choose)\n',
-        "1: where 'choose' leads from 'a' is not said; give add_conditional_edges a path map, or annotate",
+        "45:7: where 'choose' leads from 'a' is not said; give add_conditional_edges a path map, or annotate",
     ),
     "two choices at once": (
         HEAD + BODY + 'graph.add_conditional_edges("offer_table", logged, {1: "book"})\n',
-        "1: 'offer_table' makes 2 choices at the same time; join their path maps in one",
+        "54:7: 'offer_table' makes 2 choices at the same time; join their path maps in one",
     ),
     "two ways at once": (
         HEAD + BODY + 'graph.add_edge("greet", "book")\n',
@@ -250,13 +252,13 @@ MISTAKES = {
             ["def inner():\n    g = StateGraph(State)\n    g.add_node('x', greet)\n    g.add_edge(START, 'x')\n"
              "    return g\n", ""]
         ),
-        "1: node 'greet' is a graph of its own; add its nodes to this graph in its place",
+        "46:7: node 'greet' is a graph of its own; add its nodes to this graph in its place",
     ),
     "a graph in a graph, both with a name": (
         HEAD + BODY.replace('"greet", greet)', '"greet", part)').join(
             ["b = StateGraph(State)\nb.add_node('x', greet)\nb.add_edge(START, 'x')\npart = b.compile()\n", ""]
         ),
-        "1: node 'greet' is a graph of its own; add its nodes to this graph in its place",
+        "45:7: node 'greet' is a graph of its own; add its nodes to this graph in its place",
     ),
     "a command that leads nobody knows where": (
         HEAD + "from langgraph.types import Command\ndef jump(state):\n    return Command(goto='book')\n"
@@ -323,6 +325,55 @@ def test_a_command_that_leads_to_several_nodes_is_refused_also_where_they_are_sa
     )
     for one in ("['book']", "'book' if state else 'b'"):
         assert {a.target for a in read_here(text.replace("{}", one)).arrows if a.source == "a"} == {"book", "b"}
+
+
+UNSAID = "where 'choose' leads from {} is not said; give add_conditional_edges a path map, or annotate the function's"
+CHOICES = {
+    "a chain": (
+        "(graph.add_node('a', greet)\n .add_edge(START, 'a')\n    .add_conditional_edges('a', choose))\n", "45:6", "'a'"
+    ),
+    "names": ("graph.add_node(greet).add_edge(START, 'greet')\n"
+              "graph.add_conditional_edges(source='greet', path=choose)\n", "44:7", "'greet'"),
+    "the start": (
+        "graph.add_node('a', greet)\ngraph.add_conditional_edges(START, choose)\n", "44:7", "'__start__'"
+    ),
+    "an entry": (
+        "graph.add_node('a', greet)\ngraph.set_conditional_entry_point(choose)\n", "44:7", "'__start__'"
+    ),
+    "a name that is put together": (
+        "for n in 'a':\n    graph.add_node(n, greet)\n    graph.add_edge(START, n)\n"
+        "    graph.add_conditional_edges(n, choose)\n", "1", "'a'"
+    ),
+    "two calls of which one does not run": (
+        "graph.add_node('a', greet).add_edge(START, 'a')\nif False:\n    graph.add_conditional_edges('a', greet)\n"
+        "graph.add_conditional_edges('a', choose)\n", "1", "'a'"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CHOICES)
+def test_a_choice_without_ways_is_named_where_it_is_added_if_the_text_tells_it(case: str) -> None:
+    text, place, source = CHOICES[case]
+    refusal = refused_here(f"{HEAD}def choose(state):\n    return 'a'\n{text}")
+    assert refusal.startswith(f"{place}: {UNSAID.format(source)}")
+
+
+def test_a_node_named_after_its_function_is_found_where_it_is_added() -> None:
+    text = (
+        "b = StateGraph(State)\nb.add_node('x', greet)\nb.add_edge(START, 'x')\npart = b.compile()\n"
+        "part.name = 'part'\ngraph.add_edge(START, 'part')\nif True:\n    graph.add_node(part)\n"
+    )
+    assert refused_here(HEAD + text).startswith("48:11: node 'part' is a graph of its own; add its nodes to this graph")
+
+
+@pytest.mark.parametrize(
+    ("leads", "line"),
+    [("graph.set_entry_point('a')", 42), ("\ngraph.add_edge(START, 'a')", 43),
+     ("graph.set_conditional_entry_point(greet, {'yes': 'a', 'no': END})", 42),
+     ("for start in [START]:\n    graph.add_edge(start, 'a')", 1)],
+)  # fmt: skip
+def test_the_start_has_the_line_that_leads_on_from_it(leads: str, line: int) -> None:
+    assert read_here(f"{HEAD}graph.add_node('a', greet)\n{leads}\n").boxes["__start__"].line == line
 
 
 def test_a_file_that_never_ends_is_stopped_with_all_that_it_started(tmp_path: Path) -> None:

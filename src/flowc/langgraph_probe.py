@@ -35,12 +35,18 @@ class ProbedEdge(Record):
 
 
 class Probed(Record):
-    """What was found, or with `error` what kept it from being found, and at which line."""
+    """What was found, or with `error` what kept it from being found, and at which line or call."""
 
     nodes: tuple[ProbedNode, ...] = ()
     edges: tuple[ProbedEdge, ...] = ()
     error: str = ""
     line: int = 1
+    call: str = ""
+    """The method of the graph whose call is wrong, empty where no single one is."""
+    node: str = ""
+    """The node for which it was called."""
+    times: int = 1
+    """How often it was called for that node; the last call is the wrong one."""
 
 
 def main(path: str) -> None:
@@ -91,16 +97,19 @@ def _graph(names: dict[str, Any], path: str) -> Probed:
     ((_, builder, graph),) = found.values()
     for name, node in builder.nodes.items():
         if isinstance(node.runnable, Pregel):
-            return Probed(error=f"node {name!r} is a graph of its own; add its nodes to this graph in its place")
+            return Probed(error=f"node {name!r} is a graph of its own; add its nodes to this graph in its place",
+                          call="add_node", node=name)  # fmt: skip
     for source, branches in builder.branches.items():
         if len(branches) > 1:
             return Probed(
-                error=f"{source!r} makes {len(branches)} choices at the same time; join their path maps in one"
-            )
+                error=f"{source!r} makes {len(branches)} choices at the same time; join their path maps in one",
+                call="add_conditional_edges", node=source, times=len(branches),
+            )  # fmt: skip
         for name, branch in branches.items():
             if branch.ends is None:
                 return Probed(error=f"where {name!r} leads from {source!r} is not said; give add_conditional_edges a "
-                              "path map, or annotate the function's result as a Literal")  # fmt: skip
+                              "path map, or annotate the function's result as a Literal",
+                              call="add_conditional_edges", node=source)  # fmt: skip
     if graph is builder:
         builder.compile()  # LangGraph's own checks
     nodes = [_node(name, builder.nodes[name].runnable if name in builder.nodes else None, path)

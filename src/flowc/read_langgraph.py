@@ -26,6 +26,8 @@ from flowc.yaml_fields import words
 
 _SECONDS = 120  # importing langgraph takes 2 of them on a laptop, a graph that loads a model many more
 _START, _END = "__start__", "__end__"
+_ENTRIES = {"set_entry_point": "add_edge", "set_conditional_entry_point": "add_conditional_edges"}
+"""Methods that are another for the graph's start."""
 
 
 def read_langgraph(path: Path, name: str, trust: bool, seconds: float = _SECONDS) -> Chart:
@@ -56,13 +58,15 @@ def read_langgraph(path: Path, name: str, trust: bool, seconds: float = _SECONDS
 def chart_of(path: Path, name: str, tree: ast.Module, probed: Probed) -> Chart:
     """Make a Chart of what importing the file told, with its text parsed as `tree`; raises as `read_langgraph` does."""
     if probed.error:
-        raise UserError(f"{path}:{probed.line}: {probed.error}")
+        raise UserError(f"{path}:{_place(tree, probed)}: {probed.error}")
     _refuse_sends(path, tree)
     lines = _definitions(tree)
     _check_commands(path, tree, lines, probed)
     times = Counter(e.source for e in probed.edges)
     edges = [e.model_copy(update={"conditional": e.conditional and times[e.source] > 1}) for e in probed.edges]
-    boxes = {n.id: _box(n, lines, edges) for n in probed.nodes if n.id != _END or _reached(edges)}
+    nodes = [n if n.id != _START else n.model_copy(update={"line": _start_line(tree, probed.edges)})
+             for n in probed.nodes]  # fmt: skip
+    boxes = {n.id: _box(n, lines, edges) for n in nodes if n.id != _END or _reached(edges)}
     for node in boxes:
         _check_one_at_a_time(path, node, boxes[node].line, [e for e in edges if e.source == node])
     arrows = tuple(Arrow(source=e.source, target=e.target, label=_label(e), line=boxes[e.source].line) for e in edges)
@@ -98,6 +102,47 @@ def _probe(path: Path, seconds: float) -> Probed:
             last = err.read().decode("utf-8", "replace").strip().splitlines()[-1:] or ["no message"]
             raise UserError(f"{path}:1: importing the file ends its process ({last[0][:200]}); mend it until `python` "
                             "runs it") from None  # fmt: skip
+
+
+def _place(tree: ast.Module, probed: Probed) -> str:
+    """Give the line and column of the call that an error is about.
+
+    Line 1 where the text does not tell which it is: a name may be put together while the file runs, and a call that
+    looks alike may be for another graph.
+    """
+    calls = _calls(tree, probed.call, probed.node)
+    if len(calls) != probed.times:
+        return str(probed.line)
+    return f"{calls[-1].end_lineno}:{(calls[-1].end_col_offset or 0) - len(calls[-1].attr) + 1}"
+
+
+def _start_line(tree: ast.Module, edges: Sequence[ProbedEdge]) -> int:
+    """Give the line of the call that leads on from the start, 1 where the text does not tell which it is."""
+    plain = sum(e.source == _START and not e.conditional for e in edges)
+    calls = _calls(tree, "add_edge" if plain else "add_conditional_edges", _START)
+    return calls[-1].end_lineno or 1 if len(calls) == (plain or 1) else 1
+
+
+def _calls(tree: ast.Module, method: str, node: str) -> list[ast.Attribute]:
+    """List where a method of a graph is called for a node, as the attributes that name it, in the text's order."""
+    names = _imported(tree)
+    found = []
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+            name = call.func.attr
+            given = _START if name in _ENTRIES else _first_given(call, names)
+            if (_ENTRIES.get(name, name), given) == (method, node):
+                found.append(call.func)
+    return sorted(found, key=lambda f: (f.end_lineno, f.end_col_offset))
+
+
+def _first_given(call: ast.Call, names: dict[str, str]) -> str:
+    """Name the node that a call is for: a text, START, or a function, after which `add_node` names a node."""
+    given = [*call.args[:1], *(k.value for k in call.keywords if k.arg in ("node", "source", "start_key"))]
+    if given and isinstance(given[0], ast.Constant):
+        return str(given[0].value)
+    name = _called(given[0], names).rpartition(".")[2] if given else ""
+    return _START if name == "START" else name
 
 
 def _refuse_sends(path: Path, tree: ast.Module) -> None:
