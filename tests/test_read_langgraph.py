@@ -366,6 +366,31 @@ def test_a_node_named_after_its_function_is_found_where_it_is_added() -> None:
     assert refused_here(HEAD + text).startswith("48:11: node 'part' is a graph of its own; add its nodes to this graph")
 
 
+AGENT = """
+from langgraph.prebuilt import ToolNode, tools_condition
+graph.add_node("chatbot", lambda state: state)
+graph.add_node("tools", ToolNode([]))
+graph.add_edge(START, "chatbot")
+graph.add_edge("tools", "chatbot")
+graph.add_conditional_edges("chatbot", tools_condition)
+"""
+
+
+@pytest.mark.parametrize("ways", ["", ", {'tools': 'tools', END: END}", ", ['tools', END]"])
+def test_a_model_that_chooses_its_tools_by_itself_is_no_procedure(ways: str) -> None:
+    assert refused_here(HEAD + AGENT.replace("tools_condition)", f"tools_condition{ways})")) == (
+        "47:7: the model itself chooses what comes behind 'chatbot' (tools_condition), so no procedure is drawn; draw "
+        "the steps as nodes, and lead to the tool from the one that needs it"
+    )
+
+
+@pytest.mark.parametrize("module", ["langgraph.prebuilt.chat_agent_executor", "langchain.agents.factory"])
+def test_an_agent_that_a_library_builds_is_no_procedure(module: str) -> None:
+    named = f"def choose(state):\n    return END\nchoose.__module__ = {module!r}\n"
+    text = HEAD + named + AGENT.replace("tools_condition)", "choose, {'tools': 'tools', END: END})")
+    assert refused_here(text).startswith("50:7: the model itself chooses what comes behind 'chatbot' (choose), so no")
+
+
 @pytest.mark.parametrize(
     ("leads", "line"),
     [("graph.set_entry_point('a')", 42), ("\ngraph.add_edge(START, 'a')", 43),

@@ -106,6 +106,10 @@ def _graph(names: dict[str, Any], path: str) -> Probed:
                 call="add_conditional_edges", node=source, times=len(branches),
             )  # fmt: skip
         for name, branch in branches.items():
+            if _chosen_by_model(name, branch):
+                return Probed(error=f"the model itself chooses what comes behind {source!r} ({name}), so no procedure "
+                              "is drawn; draw the steps as nodes, and lead to the tool from the one that needs it",
+                              call="add_conditional_edges", node=source)  # fmt: skip
             if branch.ends is None:
                 return Probed(error=f"where {name!r} leads from {source!r} is not said; give add_conditional_edges a "
                               "path map, or annotate the function's result as a Literal",
@@ -115,6 +119,13 @@ def _graph(names: dict[str, Any], path: str) -> Probed:
     nodes = [_node(name, builder.nodes[name].runnable if name in builder.nodes else None, path)
              for name in (START, *builder.nodes, END)]  # fmt: skip
     return Probed(nodes=tuple(nodes), edges=tuple(_edges(builder)))
+
+
+def _chosen_by_model(name: str, branch: Any) -> bool:
+    """Whether a choice is the one of LangGraph's and LangChain's own agents: whether the model calls a tool."""
+    function = _function(getattr(branch.path, "func", None) or getattr(branch.path, "afunc", None))
+    module = getattr(function, "__module__", None) or ""
+    return name == "tools_condition" or module.startswith(("langgraph.prebuilt", "langchain.agents"))
 
 
 def _edges(builder: Any) -> list[ProbedEdge]:
