@@ -139,7 +139,7 @@ def test_an_end_event_says_how_it_ends(event: str, terminal: Terminal | None) ->
 
 @pytest.mark.parametrize(
     ("kind", "expected"),
-    [("task", "step"), ("userTask", "step"), ("manualTask", "step"), ("sendTask", "step"), ("receiveTask", "step"),
+    [("task", "step"), ("userTask", "step"), ("manualTask", "step"), ("sendTask", "step"),
      ("serviceTask", "tool"), ("scriptTask", "tool"), ("businessRuleTask", "tool")],
 )  # fmt: skip
 def test_tasks_that_a_machine_does_are_tools(kind: str, expected: str) -> None:
@@ -285,6 +285,68 @@ def test_what_a_customer_does_in_its_lane_is_the_label_of_the_arrow() -> None:
     read = chart(document(lanes + body))
     assert ways(document(lanes + body)) == [("a", "x", "says"), ("x", "b", "yes"), ("x", "c", "no")]
     assert list(read.boxes) == ["a", "x", "b", "c"]
+
+
+def received(task: str, flows: str = "", pools: tuple[str, ...] = ("Customer", "Bank")) -> Chart:
+    """Read the process of a shop with a task in it that receives something, which `flows` sends from the pools."""
+    body = f"{parts('task ask; task b')}<receiveTask id='r' {task}/>{parts('ask r; r b')}"
+    others = "".join(f'<participant id="{p}" name="{p}" processRef="of{p}"/>' for p in pools)
+    inside = "".join(f'<process id="of{p}"><task id="in{p}"/></process>' for p in pools)
+    return chart(document(body, f"""{inside}<message id="m" name="Serial  number"/>
+        <collaboration><participant id="shop" name="Shop" processRef="p"/>{others}{flows}</collaboration>""").replace(
+        'process id="p"', 'process id="p" isExecutable="true"'))  # fmt: skip
+
+
+def sent(*sources: str) -> str:
+    return "".join(f'<messageFlow sourceRef="{source}" targetRef="x:r"/>' for source in sources)
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [("messageRef='m'", "Serial number"), ("name='Receive the serial number'", "serial number"),
+     ("name='Payment received' messageRef='m'", "Payment"), ("name='Wait for an answer'", "answer"),
+     ("name='Bank details'", "Bank details")],
+)  # fmt: skip
+@pytest.mark.parametrize("flows", ["", sent("Customer"), sent("Bank", "inCustomer")])
+def test_a_receive_task_is_what_the_customer_says(task: str, said: str, flows: str) -> None:
+    read = received(task, flows)
+    assert ([a.label for a in read.arrows], list(read.boxes)) == ([said], ["ask", "b"])
+
+
+@pytest.mark.parametrize("source", ["Bank", "inBank"])
+def test_what_another_pool_sends_is_no_word_of_the_customer(source: str) -> None:
+    read = received("messageRef='m'", sent(source))
+    assert [(a.source, a.target, a.label) for a in read.arrows] == [("ask", "r", ""), ("r", "b", "")]
+    assert read.boxes["r"].label == "Serial number"
+    named = received("name='Receive the money'", sent(source))
+    assert named.boxes["r"].label == "Receive the money"
+
+
+@pytest.mark.parametrize("start", ["startEvent s; s r; ", ""])
+def test_what_is_received_before_the_assistant_speaks_tells_what_happened_before(start: str) -> None:
+    graph = graph_of(chart(document(parts(f"{start}receiveTask r; task a; endEvent z; r a; a z"))), "x.bpmn")
+    assert (graph.start, graph.nodes["a"].say[0]) == ("a", "A.")
+    assert "r" not in graph.nodes
+
+
+@pytest.mark.parametrize(
+    ("gateway", "edges"),
+    [('name=""', [("ask", "yes", "b"), ("ask", "no", "c")]),
+     ('name="Well?"', [("ask", "answer", "well"), ("well", "yes", "b"), ("well", "no", "c")])],
+)  # fmt: skip
+def test_behind_a_receive_task_a_gateway_without_a_name_says_what_was_received(
+    gateway: str, edges: list[tuple[str, str, str]]
+) -> None:
+    body = f"task ask; receiveTask r name='Receive the answer'; exclusiveGateway g {gateway}; task b; task c; "
+    graph = graph_of(chart(document(parts(body + "ask r; r g; g b yes; g c no"))), "x.bpmn")
+    assert [(n, e.when, e.to) for n, node in graph.nodes.items() for e in node.edges] == edges
+
+
+def test_what_an_event_based_gateway_waits_for_is_said_whatever_follows() -> None:
+    body = ('task a; eventBasedGateway x; receiveTask r; receiveTask q; exclusiveGateway g name=""; task b; task c; '
+            "a x; x r; x q; q b; r g; g b yes; g c no")  # fmt: skip
+    assert ways(document(parts(body))) == [("a", "x", ""), ("x", "g", "r"), ("x", "b", "q"), ("g", "b", "yes"),
+                                           ("g", "c", "no")]  # fmt: skip
 
 
 def test_the_message_of_an_event_without_a_name_names_it() -> None:

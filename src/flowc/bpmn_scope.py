@@ -25,6 +25,7 @@ from flowc.bpmn_terms import (
     local,
     name_of,
     on_event,
+    received,
     refuse_beside,
     refuse_clock,
     spoken_in,
@@ -45,6 +46,8 @@ class BpmnFile(NamedTuple):
     processes: dict[str, Element]
     named: dict[str, str]
     """The names of messages, errors, signals and escalations, by id."""
+    fed: frozenset[str] = frozenset()
+    """The ids of what gets its messages from other pools than the customer's."""
 
 
 class _Catch(NamedTuple):
@@ -161,7 +164,33 @@ class _Reader(NamedTuple):
             part = "spoken"
         if part == "tool":
             self.fails_outward(name)
-        self.task(name, element, part)
+        if kind == "receiveTask":
+            self.receive(name, element, waited or name in self.spoken or name not in self.source.fed)
+        else:
+            self.task(name, element, part)
+
+    def receive(self, name: str, element: Element, spoken: bool) -> None:
+        """Add a task that waits for a message: what the customer says, unless another pool sends it.
+
+        What comes before the assistant has said anything tells what happened before, as a start event does. Behind a
+        task that a gateway without a name follows, the gateway's flows say what the customer says.
+        """
+        label = name_of(element) or self.meant(element)
+        part: Kind | Part = "step"
+        if spoken:
+            before = {self.nodes[flow.attributes["sourceRef"]].name for flow in self.into[name]}
+            first = not self.around.depth and before <= {"startEvent"}
+            starts = before or any(e.name == "startEvent" for e in self.nodes.values())
+            told = "eventBasedGateway" not in before and self.is_told_apart(name)
+            part = "start" if first and not starts else "through" if told or (first and before) else "spoken"
+        self.task(name, element, part, received(label) if spoken else label)
+
+    def is_told_apart(self, name: str) -> bool:
+        """Whether a task leads only to a gateway that parts and says by itself nothing."""
+        behind = [flow.attributes["targetRef"] for flow in self.out[name]]
+        if len(behind) != 1 or name_of(self.nodes[behind[0]]) or len(self.out[behind[0]]) < 2:
+            return False
+        return self.nodes[behind[0]].name in ("exclusiveGateway", "inclusiveGateway")
 
     def fails_outward(self, name: str) -> None:
         """Lead from a tool to the boundary event around it that catches its error: one more result of the tool."""

@@ -101,6 +101,14 @@ def is_customer(name: str) -> bool:
     return re.sub(r"^(the|a|an) ", "", name.lower()) in CUSTOMERS
 
 
+def received(name: str) -> str:
+    """Give what arrives in a task that waits for it: of "Receive the address" and "Address received" the address."""
+    found = re.fullmatch(
+        r"(?:receive|get|await|wait for) (?:(?:the|an?) )?(.+)|(?:(?:the|an?) )?(.+?) (?:is |was )?received", name, re.I
+    )
+    return found[1] or found[2] if found else name
+
+
 def descend(element: Element) -> Iterator[Element]:
     """Give an element and everything in it."""
     yield element

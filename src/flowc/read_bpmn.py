@@ -4,9 +4,10 @@ Tasks are steps, and those that a machine does are tools; exclusive and event-ba
 conditions, are questions where they part and nothing where they join. Sub-processes and called processes of the same
 file are flattened, without their names and those of their starts and ends. Boundary events and event sub-processes
 that interrupt are escapes, which hold at any moment of the conversation; an error at the edge of a tool is another
-way on from it. What the customer does, in a lane of that name or as a message that is caught, becomes the label of
-the arrow. Forks are put in a row where that is plain. Whatever cannot be one conversation is refused with the reason:
-what runs beside it, waits for a clock, or repeats for each of many.
+way on from it. What the customer does, in a lane of that name or as a message that is caught or received, becomes the
+label of the arrow; what other pools send to a receive task does not. Forks are put in a row where that is plain.
+Whatever cannot be one conversation is refused with the reason: what runs beside it, waits for a clock, or repeats for
+each of many.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def read_bpmn(text: str, file: str, name: str) -> Chart:
         for child in root.children
         if child.name in ("message", "error", "signal", "escalation")
     }
-    source = BpmnFile(file, root, processes, named)
+    source = BpmnFile(file, root, processes, named, _fed_by_others(root, processes))
     process, title = _assistant(source)
     net = Net(file)
     start = read_scope(source, net, process, Around(calls=(process.attributes.get("id", ""),)))
@@ -65,6 +66,18 @@ def read_bpmn(text: str, file: str, name: str) -> Chart:
     if not any(node.kind in ("step", "tool", "question") for node in net.nodes.values()):
         fail(file, process, "the process has no task and no question; draw what the assistant does")
     return to_chart(net, name, title, chart_start)
+
+
+def _fed_by_others(root: Element, processes: dict[str, Element]) -> frozenset[str]:
+    """Name what gets all of its messages from pools that are not the customer's."""
+    customers = set()
+    for pool in descend(root):
+        process = processes.get(local(pool.attributes.get("processRef")))
+        if pool.name == "participant" and is_customer(name_of(pool) or (name_of(process) if process else "")):
+            customers |= {e.attributes.get("id", "") for e in (pool, *(descend(process) if process else ()))}
+    flows = [e for e in descend(root) if e.name == "messageFlow"]
+    said = {local(f.attributes.get("targetRef")) for f in flows if local(f.attributes.get("sourceRef")) in customers}
+    return frozenset(local(f.attributes.get("targetRef")) for f in flows) - said
 
 
 def _assistant(source: BpmnFile) -> tuple[Element, str]:
