@@ -179,6 +179,28 @@ def test_conditions_on_the_slot_that_is_collected_are_what_the_user_answers() ->
     assert answers('not (slots.pin matches "^[0-9_]{4}$")', collect="pin")[1] == ['not (pin matches "^[0-9_]{4}$")', ""]
 
 
+VALUES = {
+    'slots.pay is "savings" or slots.pay is "deposit"': "savings or deposit",
+    "slots.pay = 'a' or slots.pay == 'b_c' or slots.pay equals d": "a or b c or d",
+    "slots.pay='card'": "card",
+    'slots.pay is "bed and breakfast" or slots.pay is "none"': "bed and breakfast or none",
+    'slots.pay is "now or never"': "now or never",
+    "slots.pay is very large": "very large",
+    'slots.pay is "card" and slots.age > 3': "pay is card and age > 3",
+    'slots.pay is "card" or slots.other is "card"': "pay is card or other is card",
+    'slots.pay is "card" or': "pay is card or",
+    "slots.pay is card and cash": "pay is card and cash",
+    "slots.pay is card or null": "pay is card or null",
+    'slots.pay is "card" or slots.pay is null': "pay is card or pay is null",
+    'slots.payment is "card"': "payment is card",
+}
+
+
+@pytest.mark.parametrize("condition", VALUES)
+def test_values_of_the_slot_that_is_collected_are_what_the_user_answers(condition: str) -> None:
+    assert answers(condition, collect="pay")[1] == [VALUES[condition], ""]
+
+
 def test_a_call_of_a_tool_is_a_tool_and_rasas_own_handover_an_escalation() -> None:
     text = """flows:
   f:

@@ -30,6 +30,11 @@ _TYPES: dict[str, tuple[str, ...]] = {
 _YES_NO = re.compile(
     r"(?:is|are|was|were|has|have|does|did|can|will)\b|.*(?:confirm|accept|agree|consent|correct)", re.I
 )
+_VALUE = (
+    r"""(?:"[^"]*"|'[^']*'|(?!(?:null|none|not|empty|true|false)\b)[^\s"'<>=()]+"""
+    r"""(?:\s+(?!(?:and|or|not|is|equals)\b)[^\s"'<>=()]+)*)"""
+)
+"""A value in quotes, or words without that are no rule of their own."""
 _BOOLEAN = re.compile(r"\b(?:true|false|bool|boolean|yes|affirms?|confirms?|whether)\b", re.I)
 
 
@@ -99,7 +104,7 @@ def _read_sequence(doc: Fields, places: list[Loc], root: bool, steps: list[Step]
         if own == END:
             doc.fail((*loc, "id"), f"the id {END} means the end of a flow; rename the step")
         if types[0] == "collect":
-            links = _answers(doc.text((*loc, "collect")), doc.text((*loc, "description")), links)
+            links = _answers(doc, doc.text((*loc, "collect")), doc.text((*loc, "description")), links)
         box = _box(doc, loc, types[0], own, links)
         what = doc.get((*loc, types[0]))
         plain = f"{number}_{types[0]}" + (f"_{what}" if isinstance(what, str) and types[0] != "noop" else "")
@@ -144,8 +149,8 @@ def _target(doc: Fields, loc: Loc, link: Link, nested: list[list[Loc]]) -> Link:
     return link if target == END else link._replace(id=target)
 
 
-def _answers(slot: str, described: str, links: list[Link]) -> list[Link]:
-    """Write conditions on the slot that is collected right here as what the user answers: a value, yes or no.
+def _answers(doc: Fields, slot: str, described: str, links: list[Link]) -> list[Link]:
+    """Write conditions on the slot that is collected right here as what the user answers: values, yes or no.
 
     That a slot has a value at all means yes where its name or description says that it is true or false.
     """
@@ -156,15 +161,30 @@ def _answers(slot: str, described: str, links: list[Link]) -> list[Link]:
     rules = (
         (rf"{plain}{name}|{name} {same} true", "yes"),
         (rf"{plain}not {name}|{name} {same} false|{name} (?:!=|is not) true", "no"),
-        (rf"{name} {same} (?!null|none|not |empty)(?P<value>[^<>=()]+)", ""),
     )  # fmt: skip
     out = []
     for link in links:
-        found = [(m, word) for rule, word in rules if (m := re.fullmatch(rule, link.label, re.IGNORECASE))]
-        label = (found[0][1] or found[0][0]["value"]) if found else link.label
-        out.append(link._replace(label=label))
-    taken = [link.label for link in out]
-    return out if len(set(taken)) == len(taken) else links
+        found = [word for rule, word in rules if re.fullmatch(rule, link.label, re.IGNORECASE)]
+        out.append(link._replace(label=found[0]) if found else _by_values(doc, slot, link))
+    return out if _differ(out) else links
+
+
+def _differ(links: Sequence[Link]) -> bool:
+    return len({link.label for link in links}) == len(links)
+
+
+def _by_values(doc: Fields, slot: str, link: Link) -> Link:
+    """Write a condition that only compares a slot with a value, or with one or another, as the values."""
+    if not link.label:
+        return link
+    compared = rf"(?:(?:slots|context)\.)?{re.escape(slot)}\s*(?:==?|\b(?:is|equals)\b)\s*(?P<value>{_VALUE})"
+    rest, values = doc.text(link.loc), []
+    while found := re.match(rf"{compared}(?:\s+or\s+|$)", rest, re.IGNORECASE):
+        values.append(_plain(found["value"]))
+        rest = rest[found.end() :]
+        if not rest:
+            return link._replace(label=" or ".join(values))
+    return link
 
 
 def _box(doc: Fields, loc: Loc, type_: str, own: str, links: list[Link]) -> Box | None:
@@ -221,9 +241,11 @@ def condition(doc: Fields, loc: Loc) -> str:
     if not text:
         doc.fail(loc, f"{where(loc)} is empty; write a condition")
     text = re.sub(r"\b(?:slots|context)\.(?=\w)", "", text)
-    if " matches " not in text:  # a regular expression is no word
-        text = re.sub(r"(?<=\w)_+(?=\w)", " ", text).replace('"', "").replace("'", "")
-    return text
+    return text if " matches " in text else _plain(text)  # a regular expression is no word
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"(?<=\w)_+(?=\w)", " ", text).replace('"', "").replace("'", "")
 
 
 def either(links: Sequence[Link]) -> str:
