@@ -179,6 +179,19 @@ def test_conditions_on_the_slot_that_is_collected_are_what_the_user_answers() ->
     assert answers('not (slots.pin matches "^[0-9_]{4}$")', collect="pin")[1] == ['not (pin matches "^[0-9_]{4}$")', ""]
 
 
+@pytest.mark.parametrize(
+    ("slot", "label", "answer"),
+    [("book_table_name_of_guest", "ask name of guest", "book table name of guest"),
+     ("book_table_is_late", "is late?", "yes"), ("book_table", "ask book table", "book table"),
+     ("book_tables", "ask book tables", "book tables")],
+)  # fmt: skip
+def test_the_name_of_the_flow_before_a_slots_own_is_not_asked_for(slot: str, label: str, answer: str) -> None:
+    steps = [{"id": "c", "collect": slot, "next": [{"if": f"slots.{slot}", "then": "END"}, {"else": "END"}]}]
+    chart = read(json.dumps({"flows": {"book_table": {"steps": steps}}}), None)
+    assert chart.boxes["c"] == Box(label=label, collects=slot, line=1)
+    assert chart.arrows[0].label == answer
+
+
 VALUES = {
     'slots.pay is "savings" or slots.pay is "deposit"': "savings or deposit",
     "slots.pay = 'a' or slots.pay == 'b_c' or slots.pay equals d": "a or b c or d",

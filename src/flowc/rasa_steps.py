@@ -104,7 +104,7 @@ def _read_sequence(doc: Fields, places: list[Loc], root: bool, steps: list[Step]
         if own == END:
             doc.fail((*loc, "id"), f"the id {END} means the end of a flow; rename the step")
         if types[0] == "collect":
-            links = _answers(doc, doc.text((*loc, "collect")), doc.text((*loc, "description")), links)
+            links = _answers(doc, loc, links)
         box = _box(doc, loc, types[0], own, links)
         what = doc.get((*loc, types[0]))
         plain = f"{number}_{types[0]}" + (f"_{what}" if isinstance(what, str) and types[0] != "noop" else "")
@@ -149,13 +149,15 @@ def _target(doc: Fields, loc: Loc, link: Link, nested: list[list[Loc]]) -> Link:
     return link if target == END else link._replace(id=target)
 
 
-def _answers(doc: Fields, slot: str, described: str, links: list[Link]) -> list[Link]:
+def _answers(doc: Fields, loc: Loc, links: list[Link]) -> list[Link]:
     """Write conditions on the slot that is collected right here as what the user answers: values, yes or no.
 
     That a slot has a value at all means yes where its name or description says that it is true or false.
     """
+    slot = doc.text((*loc, "collect"))
     name = re.escape(slot.replace("_", " "))
-    boolean = _YES_NO.match(slot.replace("_", " ")) or _BOOLEAN.search(described)
+    own = slot.removeprefix(f"{loc[1]}_").replace("_", " ")
+    boolean = _YES_NO.match(own) or _BOOLEAN.search(doc.text((*loc, "description")))
     plain = "" if boolean else "(?!)"
     same = r"(?:==?|is|equals)"
     rules = (
@@ -198,9 +200,7 @@ def _box(doc: Fields, loc: Loc, type_: str, own: str, links: list[Link]) -> Box 
     elif type_ == "collect":
         collects, kind = doc.text(place), "step"
         asked = (*loc, "utter")
-        label = label_of(doc, place, "")
-        yes_no = {link.label for link in links} & {"yes", "no"} or _YES_NO.match(label)
-        label = f"{label}?" if yes_no else f"ask {label}"
+        label = _asked(label_of(doc, place, f"{loc[1]}_"), links)
         label = label_of(doc, asked, "utter_") if doc.text(asked) else label
     elif type_ == "set_slots":
         label = _assignments(doc, place)
@@ -215,6 +215,12 @@ def _box(doc: Fields, loc: Loc, type_: str, own: str, links: list[Link]) -> Box 
     if kind == "step":
         return Box(label=label, kind=kind, collects=collects, note=described, line=line)
     return Box(label=f"{label}: {described}" if described else label, kind=kind, line=line)
+
+
+def _asked(what: str, links: Sequence[Link]) -> str:
+    """Word the question for a slot, whose words `what` are."""
+    yes_no = {link.label for link in links} & {"yes", "no"} or _YES_NO.match(what)
+    return f"{what}?" if yes_no else f"ask {what}"
 
 
 def _assignments(doc: Fields, loc: Loc) -> str:
