@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from flowc.built_in_phrases import ANSWERS, kind_of, kinds_of
+from flowc.built_in_phrases import ANSWERS, VALUES, kind_of, kinds_of
 from flowc.chart import Arrow, Box, Chart, Escape
 from flowc.chart_flow import said
 from flowc.chart_words import speech
@@ -240,6 +240,9 @@ def test_one_arrow_tells_what_another_means() -> None:
         (["red", "not blue"], [None, "no"]),
         (["red", "otherwise"], [None, "other"]),
         (["verified", "not verified", "unknown"], ["yes", "no", "unsure"]),
+        (["yes (>=18)", "no"], ["yes", "no"]),
+        (["verified (id shown)", "not verified"], ["yes", "no"]),
+        (["size (small)", "size (not small)"], ["yes", "no"]),
     ):
         assert kinds_of(labels) == kinds
     graph = mermaid("A[Verify the customer] -->|verified| B[Good]\nA -->|not verified| C[Bad]")
@@ -247,6 +250,15 @@ def test_one_arrow_tells_what_another_means() -> None:
         ("Verified.", "Yes."),
         ("Not verified.", "No."),
     ]
+
+
+@pytest.mark.parametrize("labels", [("score >= 700", "score < 700"), ("+1", "-1"), ("$100", "€100", "100%", "100")])
+def test_thresholds_and_signs_tell_arrows_apart(labels: tuple[str, ...]) -> None:
+    arrows = "\n".join(f'A{{Well?}} -->|"{label}"| B{i}[Go {i}]' for i, label in enumerate(labels))
+    graph = mermaid(arrows)
+    assert [f.code for f in lint(graph) if f.severity == "error"] == []
+    assert [e.when for e in graph.nodes["well"].edges] == list(labels)
+    assert {len(e.says) for e in graph.nodes["well"].edges} == {len(VALUES)}
 
 
 def test_a_question_without_words_is_asked_by_the_boxes_before_it() -> None:

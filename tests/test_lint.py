@@ -202,6 +202,19 @@ def test_slots_of_the_same_values_are_heard_alike() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("-1", "+1", False), ("$100", "100%", False), ("$ 100", "$100.", True), ("100 €", "$100", False),
+        ("18+", "18", False), ("5-10", "5 10", True), ("Well - 5", "well, 5", True), ("a+b", "a b", True),
+    ],
+)  # fmt: skip
+def test_the_signs_at_a_number_are_heard(one: str, other: str, alike: bool) -> None:
+    text = edited(('"Yes.", "Yes, please.", "Gladly.", "Take it."', f'"{one}"'),
+                  ('"No.", "No, thanks.", "Not for us.", "Leave it."', f'"{other}"'))  # fmt: skip
+    assert [f[0] for f in found(text) if f[0] == "overlap"] == ["overlap"] * alike
+
+
 def test_an_interrupt_that_says_no_is_a_branch() -> None:
     text = edited(('"No.", "No, thanks.", ', ""), ('"My dog barks."', '"No, my dog barks."'))
     assert found(text) == []

@@ -118,6 +118,7 @@ _KINDS = (
     ("yes", r"(?:yes|yeah|yep)(?!\w)|(?:y|true|ok|okay|correct|right|sure|positive|valid)$"),
 )  # fmt: skip
 _FORMULA = re.compile(r"[<>=]|\bmatches\b")
+_EXPLAINED = re.compile(r"(?<=[\w,.!?])(?<!\bnot)(?<!\band)(?<!\bor)\s*(?:\([^()]*\)|\[[^\[\]]*\])", re.IGNORECASE)
 _OTHERWISE = ("otherwise", "else", "default")
 _LEADING = re.compile(
     r"(?:(?:if|when|in case) )?(?:(?:the )?(?:customer|user|caller|client|patient|guest|they|it) )?"
@@ -189,7 +190,7 @@ BACK = (
 
 def kind_of(label: str) -> str | None:
     """Name the bank of answers that an arrow's words mean, by how they begin; None where no bank does."""
-    words = " ".join(re.sub(r"[^\w' ]", " ", label.casefold().replace("’", "'")).split())
+    words = _plain(label)
     rest = _LEADING.sub("", words, count=1)
     return next((kind for kind, expression in _KINDS if any(re.match(expression, w) for w in (words, rest))), None)
 
@@ -198,9 +199,13 @@ def kinds_of(labels: Sequence[str]) -> list[str | None]:
     """Name the bank of each of a box's arrows. What one says tells what another means.
 
     "verified" is a yes beside "not verified" and alone is none, and so is "otherwise" beside a no, where there is no
-    third; of one letter only y and n beside each other mean anything.
+    third; of one letter only y and n beside each other mean anything. What stands in brackets explains, "yes (>= 18)",
+    unless it is what tells two arrows apart.
     """
-    plain = [" ".join(re.sub(r"[^\w' ]", " ", label.casefold().replace("’", "'")).split()) for label in labels]
+    bare = [_EXPLAINED.sub(" ", label) for label in labels]
+    if all(map(_plain, bare)) and len(set(map(_plain, bare))) == len(labels):
+        labels = bare
+    plain = [_plain(label) for label in labels]
     letters = set(plain) <= {"y", "n"}
     kinds = [None if _FORMULA.search(label) or (len(p) == 1 and not letters) else kind_of(label)
              for p, label in zip(plain, labels, strict=True)]  # fmt: skip
@@ -210,6 +215,10 @@ def kinds_of(labels: Sequence[str]) -> list[str | None]:
         if len(labels) == 2 and plain[i] in _OTHERWISE and kinds[j] in ("yes", "no"):
             kinds[i] = "no" if kinds[j] == "yes" else "yes"
     return kinds
+
+
+def _plain(label: str) -> str:
+    return " ".join(re.sub(r"[^\w' ]", " ", label.casefold().replace("’", "'")).split())
 
 
 def _unsaid(words: str) -> str:

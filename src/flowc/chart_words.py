@@ -246,15 +246,35 @@ def answer(label: str) -> str:
     """Turn an arrow's label into what a user would say: a condition about the customer in the first person."""
     text = " ".join(label.replace("{", "(").replace("}", ")").split()).rstrip(".;:, ")
     text = re.sub(r"^(?:if|when|in case)\s+", "", text, flags=re.IGNORECASE) or text
-    for sign, words in ((">=", "at least"), ("<=", "at most"), (">", "more than"), ("<", "less than"), ("=", "")):
-        if text.startswith(sign) and text.strip("=<> "):
-            text = f"{words} {text.lstrip('=').removeprefix(sign).strip()}".strip()
-            break
+    text = _compared(text)
     person = re.match(rf"(?:{_WHO} (\w+)|({_CHOOSES}))\b(.*)", text, re.IGNORECASE)
     verb = (person[1] or person[2]).lower() if person else ""
     if person and verb not in ("id", "name", "number", "service", "data", "account", "details", "and", "or"):
         text = f"I {_first_person(verb)}{_to_me(person[3])}"
     return text or label
+
+
+_SIGNS = {
+    ">=": "at least", "≥": "at least", "<=": "at most", "≤": "at most", ">": "more than", "<": "less than",
+    "!=": "is not", "<>": "is not", "≠": "is not", "==": "is", "=": "is",
+}  # fmt: skip
+_BLANK = r"<[^\W\d][^<>=]*>"
+_COMPARES = re.compile(
+    rf"({_BLANK})|(?:^|(?<=\s)|(?<=[\w()\]\"'%])\s*)(?!{_BLANK})([<>!=]=|<>|[<>=≥≤≠])\s*(?=[\w(\"'$€£+-])"
+)
+"""A sign that compares what stands on its two sides, or the label with what was asked; `<name>` is a blank."""
+
+
+def _compared(text: str) -> str:
+    """Say the signs of comparison in words: nobody can hear the one of `score >= 700` and `score < 700`."""
+
+    def words(found: re.Match[str]) -> str:
+        if found[1]:
+            return found[1]
+        said = _SIGNS[found[2]]
+        return f" {said} " if found.start() else f"{said.removeprefix('is').strip()} "
+
+    return " ".join(_COMPARES.sub(words, text).split()).replace("( ", "(")
 
 
 _CHOOSES = "accepts|agrees|approves|confirms|consents|declines|denies|disagrees|insists|prefers|refuses|rejects|wants"
