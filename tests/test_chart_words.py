@@ -6,7 +6,17 @@ import pytest
 
 from flowc.built_in_phrases import ANSWERS, kind_of
 from flowc.chart_flow import said
-from flowc.chart_words import answer, identifier, identifiers, speech, terminal_of
+from flowc.chart_words import (
+    answer,
+    identifier,
+    identifiers,
+    is_only_end,
+    is_start,
+    is_trigger,
+    last_words,
+    speech,
+    terminal_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +60,29 @@ from flowc.chart_words import answer, identifier, identifiers, speech, terminal_
         ("Update the customer record", "I will now update the customer record.", "statement"),
         ("Thank you and goodbye", "Thank you and goodbye.", "statement"),
         ("Ask whether the offer suits the customer", "Can you tell me whether the offer suits you?", "yes_no"),
+        ("Ask for a photo", "Can you give me a photo?", "open"),
+        ("Ask the customer for an invoice.", "Can you give me an invoice?", "open"),
+        ("1. Ask for name", "What is the name?", "open"),
+        ("2) Tell the customer to wait", "Please wait.", "request"),
+        ("(3) Is it on?", "Is it on?", "yes_no"),
+        ("1.2. Ask for name", "What is the name?", "open"),
+        ("1 - Billing", "Billing.", "statement"),
+        ("Step 1: Ask for the name", "What is the name?", "open"),
+        ("- Ask for name", "What is the name?", "open"),
+        ("📞 Ask for name", "What is the name?", "open"),
+        ("1️⃣ Ask for name ☎️", "What is the name?", "open"),
+        ("1. Ask for name 2. Ask for phone", "1. Ask for name 2. Ask for phone.", "statement"),
+        ("24 hours", "24 hours.", "statement"),
+        ("-1", "-1.", "statement"),
+        ("3.", "3.", "statement"),
+        ("✅", "✅.", "statement"),
+        ("Ask: is the router on?", "Is the router on?", "yes_no"),
+        ("Ask: is the router on", "Is the router on?", "yes_no"),
+        ("Ask customer: Do you want a receipt?", "Do you want a receipt?", "yes_no"),
+        ("Ask: order number", "What is the order number?", "open"),
+        ("Ask: please restart it", "Please restart it.", "statement"),
+        ('Say: "All is well."', "All is well.", "statement"),
+        ("Tell the customer: the claim is closed", "The claim is closed.", "statement"),
     ],
 )
 def test_instructions_become_what_the_customer_hears(label: str, text: str, manner: str) -> None:
@@ -70,6 +103,9 @@ def test_instructions_become_what_the_customer_hears(label: str, text: str, mann
         ("plan = 'gold'", "plan is 'gold'", None), ("plan != gold", "plan is not gold", None),
         ("If price ≤ $5", "price at most $5", None), ("old (>=18)", "old (at least 18)", None),
         ("Customer has > 3 cards", "I have more than 3 cards", None), ("to <name> here", "to <name> here", None),
+        ("1. Yes", "Yes", "yes"), ("2) No", "No", "no"), ("3. Other", "Other", "other"), ("No 👎", "No", "no"),
+        ("- 3 - Billing", "Billing", None), ("a) if not sure", "not sure", "unsure"), ("-1", "-1", None),
+        ("1.5 litres", "1.5 litres", None), ("3 - 5 days", "3 - 5 days", None),
         ("A -> B", "A -> B", None), ("a => b", "a => b", None), ("=", "=", None),
         ("Right side", "Right side", None), ("Fixed price", "Fixed price", None),
         ("accepts", "I accept", "agree"), ("Declines the offer", "I decline the offer", "refuse"),
@@ -97,6 +133,14 @@ def test_built_in_banks_are_large_and_share_no_phrase() -> None:
 )  # fmt: skip
 def test_an_end_is_read_from_its_words(label: str, terminal: str) -> None:
     assert terminal_of(label) == terminal
+
+
+def test_numbers_and_emojis_are_no_words_of_a_start_or_an_end() -> None:
+    assert is_start("▶ Start")
+    assert is_trigger("📞 Customer calls")
+    assert is_only_end("✅ Done")
+    assert not is_only_end("✅ Booked")
+    assert last_words("4. Confirm the booking") == "I will now confirm the booking."
 
 
 def test_names_are_unique_identifiers() -> None:

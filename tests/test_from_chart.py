@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from flowc.built_in_phrases import ANSWERS, VALUES, kind_of, kinds_of
+from flowc.built_in_phrases import ANSWERS, ENDINGS, VALUES, kind_of, kinds_of
 from flowc.chart import Arrow, Box, Chart, Escape
 from flowc.chart_flow import said
 from flowc.chart_words import speech
@@ -250,6 +250,14 @@ def test_one_arrow_tells_what_another_means() -> None:
         ("Verified.", "Yes."),
         ("Not verified.", "No."),
     ]
+
+
+def test_numbers_before_labels_are_not_spoken_and_stay_in_the_instruction() -> None:
+    graph = mermaid('A["1. Is it on?"] -->|1. Yes| B["2. Done"]\nA -->|2. No| C["3. Ask for a photo"] --> B')
+    asks, end, gives = list(graph.nodes.values())[:3]
+    assert (asks.say[0], gives.say[0], end.say) == ("Is it on?", "Can you give me a photo?", ENDINGS["success"])
+    assert [n.instruction for n in (asks, gives, end)] == ["1. Is it on?", "3. Ask for a photo.", "2. Done."]
+    assert [(e.when, e.says) for e in asks.edges] == [("1. Yes", ANSWERS["yes"]), ("2. No", ANSWERS["no"])]
 
 
 @pytest.mark.parametrize("labels", [("score >= 700", "score < 700"), ("+1", "-1"), ("$100", "€100", "100%", "100")])

@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 from itertools import permutations
 
+from flowc.chart_words import undecorated
+
 ANSWERS: dict[str, tuple[str, ...]] = {
     "yes": (
         "Yes.", "Yes, it is.", "Yes, that is right.", "Yeah.", "Yep.", "That is correct.", "Correct.", "Exactly.",
@@ -218,7 +220,7 @@ def kinds_of(labels: Sequence[str]) -> list[str | None]:
 
 
 def _plain(label: str) -> str:
-    return " ".join(re.sub(r"[^\w' ]", " ", label.casefold().replace("’", "'")).split())
+    return " ".join(re.sub(r"[^\w' ]", " ", undecorated(label).casefold().replace("’", "'")).split())
 
 
 def _unsaid(words: str) -> str:

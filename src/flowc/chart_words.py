@@ -62,6 +62,7 @@ _HAPPENED = re.compile(
 )
 """A noun that could be a verb, and what became of it: "Order placed", "Return rejected"."""
 _HELPERS = "is|are|was|were|can|could|will|would|should|must|does|do|did|has|have|had"
+_ASKING = "what|which|when|where|who|whom|why|how"
 _DETERMINER = re.compile(r"(?:a|an|another|the|your|our|my|this|that|these|those|any|some|all|each|every|more|which"
                          r"|what|how|who|whom|when|where|why|\d+)\b", re.IGNORECASE)  # fmt: skip
 
@@ -80,19 +81,38 @@ def small(text: str) -> str:
     return text if keeps else text[:1].lower() + text[1:]
 
 
+_ADORNS = "[\u2190-\u21ff\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff\ufe0f\u200d\u20e3]"
+_NUMBERING = re.compile(
+    rf"(?:{_ADORNS}+\s*|\d[\ufe0f\u20e3]+\s*|[-*•·–—]\s+|\(\d{{1,2}}\)\s+|[a-z]\)\s+"
+    r"|\d{1,2}(?:\.\d{1,2})*(?:[.):]\s+|\s+[-–—]\s+(?=[^\W\d]))|step\s+\d{1,2}[a-z]?\s*(?:[.):]|[-–—](?=\s))\s*)+",
+    re.IGNORECASE,
+)
+_NEXT_NUMBER = re.compile(r"\s\d{1,2}[.)]\s+\S")
+
+
+def undecorated(label: str) -> str:
+    """Take off what only numbers or adorns a label, "1.", "2)", "Step 3:", a dash, an emoji, and never all of it.
+
+    A label that is itself a numbered list stays as it is.
+    """
+    numbering = _NUMBERING.match(label.strip())
+    text = re.sub(rf"\s*{_ADORNS}+$", "", label.strip()[numbering.end() if numbering else 0 :])
+    return text if re.search(r"\w", text) and not _NEXT_NUMBER.search(text) else label
+
+
 def is_start(label: str) -> bool:
     """Whether a box only says that the chart starts."""
-    return not label or bool(_START.fullmatch(label))
+    return not label or bool(_START.fullmatch(undecorated(label)))
 
 
 def is_trigger(label: str) -> bool:
     """Whether a start says what happened before the conversation ("Customer calls"), which nobody says in it."""
-    return not label.endswith("?") and bool(_TRIGGER.fullmatch(label))
+    return not label.endswith("?") and bool(_TRIGGER.fullmatch(undecorated(label)))
 
 
 def is_only_end(label: str) -> bool:
     """Whether a box only says that the chart ends."""
-    return not re.search(r"\w", label) or bool(_ONLY_END.fullmatch(label))
+    return not re.search(r"\w", label) or bool(_ONLY_END.fullmatch(undecorated(label)))
 
 
 def terminal_of(label: str) -> Terminal:
@@ -105,9 +125,10 @@ def terminal_of(label: str) -> Terminal:
 
 def speech(label: str, asks: bool) -> Speech:
     """Turn a box's label into what the assistant says; `asks` where the chart draws it as a question."""
-    said = _speech(label.strip())
+    text = _prompted(undecorated(label).strip())
+    said = _speech(text)
     if asks and said.manner == "statement":
-        said = Speech(f"{label.strip().rstrip('.?! ')}?", "yes_no" if len(label.split()) > 1 else "open")
+        said = Speech(f"{text.rstrip('.?! ')}?", "yes_no" if len(text.split()) > 1 else "open")
     return Speech(sentence(said.text), said.manner)
 
 
@@ -115,8 +136,20 @@ def last_words(label: str) -> str:
     """Turn an end's label into what the assistant says there; nobody answers, so it does not ask for anything."""
     spoken = speech(label, False)
     if spoken.text.endswith("?") and not label.rstrip().endswith("?"):
-        return sentence(f"I will now {small(_to_you(label.strip().rstrip('. ')))}")
+        return sentence(f"I will now {small(_to_you(undecorated(label).strip().rstrip('. ')))}")
     return spoken.text
+
+
+def _prompted(label: str) -> str:
+    """Give what stands behind "Ask:" or "Tell the customer:": words to be said, or what is to be asked for."""
+    found = re.fullmatch(rf"(ask|say|tell)(?: {_WHO})?\s*:\s*(.*\w.*)", label, re.IGNORECASE)
+    if not found:
+        return label
+    rest = found[2].strip('"“” ')
+    if found[1].lower() == "ask" and re.match(rf"(?:{_HELPERS}|{_ASKING})\b", rest, re.IGNORECASE):
+        return f"{rest.rstrip('.? ')}?"
+    verbatim = found[1].lower() != "ask" or rest.endswith("?") or re.match(r"please\b", rest, re.IGNORECASE)
+    return rest if verbatim else f"ask {small(rest)}"
 
 
 def _speech(label: str) -> Speech:
@@ -145,8 +178,10 @@ def _thing(text: str) -> str:
 
 
 def _what(thing: str) -> Speech:
-    if re.match(r"(?:what|which|when|where|who|whom|why|how)\b", thing, re.IGNORECASE):
+    if re.match(rf"(?:{_ASKING})\b", thing, re.IGNORECASE):
         return Speech(f"can you tell me {small(thing)}?", "open")
+    if re.match(r"an?\s", thing, re.IGNORECASE):
+        return Speech(f"can you give me {small(thing)}?", "open")
     head = re.split(r"\s(?:of|for|in|on|at|to|from|with|about|that|which)\s", thing)[0]
     plural = re.search(r"(?:[^su]s|\band\b.*)$", head) is not None
     return Speech(f"what {'are' if plural else 'is'} {_thing(thing)}?", "open")
@@ -244,7 +279,7 @@ def _you_are(clause: str) -> str:
 
 def answer(label: str) -> str:
     """Turn an arrow's label into what a user would say: a condition about the customer in the first person."""
-    text = " ".join(label.replace("{", "(").replace("}", ")").split()).rstrip(".;:, ")
+    text = " ".join(undecorated(label).replace("{", "(").replace("}", ")").split()).rstrip(".;:, ")
     text = re.sub(r"^(?:if|when|in case)\s+", "", text, flags=re.IGNORECASE) or text
     text = _compared(text)
     person = re.match(rf"(?:{_WHO} (\w+)|({_CHOOSES}))\b(.*)", text, re.IGNORECASE)
