@@ -129,6 +129,15 @@ def test_edges_mean_what_graphviz_draws(text: str, expected: list[tuple[str, str
     assert arrows(f"digraph {{ {text} }}") == expected
 
 
+@pytest.mark.parametrize("line", ["dir=none", "arrowhead=none style=dashed", "dir=back, arrowtail=none, label=x"])
+@pytest.mark.parametrize("shape", ["note", "plaintext"])
+def test_a_note_that_a_line_ties_to_a_box_is_left_out_with_the_line(line: str, shape: str) -> None:
+    text = f"a [shape=box] a -> b [arrowhead=normal]; n [shape={shape} label=Legal] n -> b [{line}] a -> n [{line}]"
+    read = chart(f"digraph {{ {text} }}")
+    assert {n: b.kind for n, b in read.boxes.items()} == {"a": "step", "b": "end"}
+    assert [(a.source, a.target) for a in read.arrows] == [("a", "b")]
+
+
 def test_an_edge_drawn_twice_in_a_strict_graph_is_one() -> None:
     assert arrows("strict digraph { a -> b [label=x]; a -> b [label=y]; b -> a }") == [("a", "b", "y"), ("b", "a", "")]
 
@@ -179,6 +188,15 @@ MISTAKES = {
     "an undirected graph": ("graph { a -- b }", "1:1: an undirected graph, so which way does the conversation go?"),
     "an undirected edge": ("digraph {\n a -- b }", "2:4: `--` has no direction, so which way does the conversation go"),
     "an edge with two heads": ("digraph { a -> b [dir=both] }", "1:23: dir=both leaves open which way"),
+    "an edge without a head": (
+        "digraph { a -> b\n a -> b [arrowhead=none] }",
+        "2:20: an arrow without a head leaves open which way the conversation goes; draw the head",
+    ),
+    "an edge back without a head": ("digraph { a -> b [dir=back arrowtail=none] }", "1:38: an arrow without a head"),
+    "a line to a plain text that is a step": (
+        "digraph { node [shape=plaintext] a -> b\n b -> c -> d [dir=none]; d -> e }",
+        "2:19: dir=none leaves open which way",
+    ),
     "no graph": ("a -> b", "1:1: a DOT file begins with `digraph {`"),
     "no brace": ("digraph x", "1:9: a `{` is missing behind `digraph`"),
     "two graphs": ("digraph { a }\ndigraph { b }", "2:1: something follows the graph; keep one graph a file"),

@@ -6,7 +6,8 @@ round box or a point without an arrow into it is a start where nothing else tell
 no text, is called start or begin, or has been given a shape that no box in the middle of the drawing has.
 
 Clusters are flattened, and their titles are left out. What is not drawn (`style=invis`) is left out too, and so is
-a note beside the drawing: a box of plain text or of shape note that no arrow touches.
+a note beside the drawing: a box of plain text or of shape note that no arrow touches, with the lines without a head
+that tie it to what it explains.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ STEPS = REMARKS | _words(
 SHAPES = QUESTIONS | TOOLS | ENDS | ROUND | STEPS
 
 STYLING = _words(
-    """_background area arrowhead arrowsize arrowtail bb beautify bgcolor center charset class cluster clusterrank
+    """_background area arrowsize bb beautify bgcolor center charset class cluster clusterrank
     color colorscheme comment compound concentrate constraint Damping decorate defaultdist dim dimen
     diredgeconstraints distortion dpi edgehref edgetarget edgetooltip edgeURL epsilon esep fillcolor fixedsize
     fontcolor fontname fontnames fontpath fontsize forcelabels gradientangle group head_lp headclip headhref
@@ -56,7 +57,7 @@ STYLING = _words(
 MEANING = {
     "graph": frozenset({"label", "name"}),
     "node": frozenset({"label", "shape", "xlabel"}),
-    "edge": frozenset({"label", "xlabel", "headlabel", "taillabel", "dir"}),
+    "edge": frozenset({"label", "xlabel", "headlabel", "taillabel", "dir", "arrowhead", "arrowtail"}),
 }
 """The attributes that say something, for each kind of object; the name of a graph is of networkx's."""
 
@@ -116,7 +117,7 @@ def read_dot(text: str, file: str, name: str) -> Chart:
     graph_name = document.groups[-1].name or ""
     graph_name = graph_name or (drawing.title["name"].text if "name" in drawing.title else "")
     title = _label(drawing.title["label"], file, {"G": graph_name}) if "label" in drawing.title else ""
-    edges = [_turned(edge, file) for edge in _visible(drawing)]
+    edges = [_turned(edge, file) for edge in _without_remarks(drawing, _visible(drawing))]
     boxes = _boxes(drawing, edges, graph_name)
     if not boxes:
         raise UserError(f"{file}:1:1: no box is drawn; write digraph {{ a -> b }}")
@@ -224,9 +225,31 @@ def _visible(drawing: _Drawing) -> list[_Edge]:
     return edges
 
 
+def _headless(edge: _Edge) -> Token | None:
+    """Give the attribute because of which the edge is drawn as a line, if it is."""
+    token = edge.attributes.get("dir")
+    direction = token.text if token else ""
+    head = edge.attributes.get({"back": "arrowtail", "forward": "arrowhead", "": "arrowhead"}.get(direction, ""))
+    return token if direction == "none" else head if head and head.text == "none" else None
+
+
+def _without_remarks(drawing: _Drawing, edges: list[_Edge]) -> list[_Edge]:
+    """Leave out the lines to a note or a plain text that no arrow touches: it explains what they lead to.
+
+    Not so where boxes that arrows touch have its shape: there it may be a step.
+    """
+    touched = {end for edge in edges if not _headless(edge) for end in edge[:2]}
+    shapes = {end: _shape(drawing.nodes[end], drawing.file) for edge in edges for end in edge[:2]}
+    remarks = REMARKS - {shapes[end] for end in touched}
+    return [edge for edge in edges if not (_headless(edge) and remarks & {shapes[end] for end in edge[:2]})]
+
+
 def _turned(edge: _Edge, file: str) -> _Edge:
     """Give the edge in the direction in which its head is drawn."""
     token = edge.attributes.get("dir")
+    if (line := _headless(edge)) and line is not token:
+        fail(file, line, "an arrow without a head leaves open which way the conversation goes; draw the head, or lead "
+             "it to a box of shape note if it is a remark")  # fmt: skip
     if token is None or token.text in ("forward", ""):
         return edge
     if token.text == "back":
