@@ -8,6 +8,7 @@ from flowc.built_in_phrases import ANSWERS, kind_of
 from flowc.chart_flow import said
 from flowc.chart_words import (
     answer,
+    hands_over,
     identifier,
     identifiers,
     is_only_end,
@@ -133,6 +134,21 @@ def test_built_in_banks_are_large_and_share_no_phrase() -> None:
 )  # fmt: skip
 def test_an_end_is_read_from_its_words(label: str, terminal: str) -> None:
     assert terminal_of(label) == terminal
+
+
+@pytest.mark.parametrize(
+    ("label", "hands"),
+    [
+        ("Transfer to agent", True), ("3. Hand over to a human.", True), ("Hand the call over to support", True),
+        ("Escalate", True), ("Escalate to L2", True), ("Connect the customer with a specialist", True),
+        ("Connect to the network", False), ("Transfer the money to the agent's account", False),
+        ("Transfer to savings account", False), ("Transfer failed", False), ("Escalate failed", False),
+        ("Ask an agent", False), ("Hand over the keys", False), ("Hand it over to the customer", False),
+        ("Transfer to customer service", True),
+    ],
+)  # fmt: skip
+def test_a_step_that_hands_over_is_told_by_its_verb_and_its_object(label: str, hands: bool) -> None:
+    assert hands_over(label) == hands
 
 
 def test_numbers_and_emojis_are_no_words_of_a_start_or_an_end() -> None:

@@ -295,6 +295,28 @@ def test_ends_of_the_same_words_are_one_ending() -> None:
     assert [f.code for f in lint(graph, Drawn(assumed=())) if f.code == "shared-phrase"] == []
 
 
+@pytest.mark.parametrize("end", ["End", '" "', "Done"])
+def test_a_last_step_that_hands_over_is_the_ending(end: str) -> None:
+    graph = mermaid(f"A{{Well?}} -->|a| B[Transfer to agent] --> E([{end}])\nA -->|b| C[Good] --> E")
+    handed = graph.nodes["transfer_to_agent"]
+    assert (handed.terminal, handed.edges) == ("escalation", ())
+    assert (handed.instruction, handed.say[0]) == ("Transfer to agent.", "I will now transfer you to agent.")
+    assert graph.interrupts["human"].to == "transfer_to_agent"
+    assert graph.nodes["good"].edges[0].to in graph.nodes
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "B[Transfer to agent] -->|I wait| E([End])", "B[[Transfer to agent]] --> E([End])",
+        "B[Transfer to agent] --> E([Bad luck])", "B[Transfer to agent] --> E([Escalated])",
+        "B[Transfer to agent] --> E([Cancelled])",
+    ],
+)  # fmt: skip
+def test_a_step_that_hands_over_stays_where_the_end_or_its_arrow_says_something(way: str) -> None:
+    assert mermaid(f"A{{Well?}} -->|a| {way}\nA -->|b| C[Good]").nodes["transfer_to_agent"].edges != ()
+
+
 def test_where_an_arrow_leads_to_each_box_the_first_one_written_is_the_start_and_lint_says_so() -> None:
     text = "flowchart TD\nA[Ask for the day] --> B{Free?}\nB -->|no| A\nB -->|yes| C[Booked]"
     draft = draft_of(read_mermaid(text, "x.mmd", "x"), "x.mmd")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, NoReturn
 
 from flowc.chart import Arrow, Box, Chart
-from flowc.chart_words import is_only_end, is_start, is_trigger, terminal_of
+from flowc.chart_words import hands_over, is_only_end, is_start, is_trigger, terminal_of
 from flowc.records import UserError
 
 _MOST_ARROWS = 30
@@ -91,11 +91,13 @@ def flow_of(chart: Chart, fail: Fail) -> Flow:
             for n, arrows in out.items() if n not in silent | asked}  # fmt: skip
     first = onward(start)
     merged = {n: _merged(n, chart.boxes, ways, first) for n in ways}
+    handed = _handed_over(chart.boxes, merged, first)
+    merged |= dict.fromkeys(handed, ())
     if not ways[first]:
         fail(chart.boxes[first].line, f"the conversation ends with its first box, {first!r}; put a step before it")
     escapes = {i: onward(escape.target) for i, escape in enumerate(chart.escapes)}
     used = reach([first, *escapes.values()], {n: [a.target for a in arrows] for n, arrows in merged.items()})
-    boxes = {n: b for n, b in chart.boxes.items() if n in used}
+    boxes = {n: handed.get(n, b) for n, b in chart.boxes.items() if n in used}
     flow = Flow(first, boxes, {n: merged[n] for n in boxes}, escapes, guessed)
     _check_way_out(flow, fail)
     return flow
@@ -271,6 +273,21 @@ def _merged(
         if boxes[behind].kind == "question" and not (chosen and others):
             return tuple(a.model_copy(update={"source": name}) for a in ways[behind])
     return arrows
+
+
+def _handed_over(boxes: Mapping[str, Box], ways: Mapping[str, Sequence[Arrow]], start: str) -> dict[str, Box]:
+    """Make endings of last steps that hand the customer over: the plain end behind them would be a success."""
+
+    def says_nothing(name: str) -> bool:
+        box = boxes[name]
+        return not ways[name] and is_only_end(box.label) and (box.terminal or terminal_of(box.label)) == "success"
+
+    def is_last(name: str) -> bool:
+        box, arrows = boxes[name], ways[name]
+        alone = len(arrows) == 1 and not arrows[0].label and says_nothing(arrows[0].target)
+        return alone and name != start and box.kind == "step" and box.collects is None and hands_over(box.label)
+
+    return {n: boxes[n].model_copy(update={"terminal": "escalation"}) for n in ways if is_last(n)}
 
 
 def _check_way_out(flow: Flow, fail: Fail) -> None:

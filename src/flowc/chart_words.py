@@ -46,6 +46,12 @@ _ONLY_END = re.compile(
     r"(?: (?:of )?(?:the )?(?:call|chat|conversation|dialog|dialogue|process|flow|procedure|workflow))?\W*",
     re.IGNORECASE,
 )
+_HANDS = re.compile(
+    rf"escalate\b.*|(?:transfer|connect|hand)(?: (?:over|off))?"
+    rf"(?: (?:{_WHO}|(?:the |your )?(?:call|chat|conversation|case|ticket|issue|matter)|it|them|you))?"
+    rf"(?: (?:over|off))? (?:to|with)\b(?! {_WHO}$|.*\b(?:account|savings|wallet|card)$).*",
+    re.IGNORECASE,
+)
 _DOES = (
     "accept|activate|add|allow|answer|apply|approve|arrange|assign|authorize|authorise|block|book|calculate|call|"
     "cancel|change|check|close|complete|connect|contact|continue|create|deactivate|delete|deliver|deny|dispatch|email|"
@@ -121,6 +127,14 @@ def terminal_of(label: str) -> Terminal:
         if re.search(rf"\b(?:{words})\b", label, re.IGNORECASE):
             return terminal
     return "success"
+
+
+def hands_over(label: str) -> bool:
+    """Whether a step gives the customer to a colleague ("Transfer to an agent")."""
+    text = undecorated(label).rstrip(". ")
+    if not _HANDS.fullmatch(text) or _HAPPENED.fullmatch(text):
+        return False
+    return not re.match("connect", text, re.IGNORECASE) or terminal_of(text) == "escalation"
 
 
 def speech(label: str, asks: bool) -> Speech:
