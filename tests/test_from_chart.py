@@ -295,6 +295,26 @@ def test_ends_of_the_same_words_are_one_ending() -> None:
     assert [f.code for f in lint(graph, Drawn(assumed=())) if f.code == "shared-phrase"] == []
 
 
+def test_an_end_without_words_is_one_that_says_end() -> None:
+    graph = mermaid('A{Well?} -->|a| B(( ))\nA -->|b| C["⏹ End"]\nA -->|c| D(("⏹"))')
+    assert [e.to for e in graph.nodes["well"].edges] == ["end", "end", "end"]
+    assert graph.nodes["end"].say == ENDINGS["success"]
+
+
+def test_an_end_without_words_is_told_to_teachers_in_words() -> None:
+    boxes = {
+        "a": Box(label="Well?", kind="question", line=1),
+        "Event_0q": Box(label="", kind="end", line=2),
+        "Event_1x": Box(label="", kind="end", terminal="escalation", line=3),
+        "Event_2y": Box(label="", kind="end", terminal="abandonment", note="Nothing is sent", line=4),
+    }
+    arrows = tuple(Arrow(source="a", target=n, label=n[-1], line=5) for n in list(boxes)[1:])
+    graph = graph_of(Chart(name="x", boxes=boxes, arrows=arrows), "x.bpmn")
+    assert [n.instruction for n in graph.nodes.values()] == [
+        "Well?", "End the conversation.", "Hand over to a colleague.", "Stop here. Nothing is sent.",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("end", ["End", '" "', "Done"])
 def test_a_last_step_that_hands_over_is_the_ending(end: str) -> None:
     graph = mermaid(f"A{{Well?}} -->|a| B[Transfer to agent] --> E([{end}])\nA -->|b| C[Good] --> E")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, NoReturn
 
 from flowc.chart import Arrow, Box, Chart
-from flowc.chart_words import hands_over, is_only_end, is_start, is_trigger, terminal_of
+from flowc.chart_words import hands_over, is_only_end, is_start, is_trigger, terminal_of, undecorated
 from flowc.records import UserError
 
 _MOST_ARROWS = 30
@@ -194,12 +194,16 @@ def _ask_before(chart: Chart, start: str, out: dict[str, list[Arrow]]) -> set[st
 
 
 def _plain_ends(chart: Chart, out: Mapping[str, Sequence[Arrow]]) -> dict[str, str]:
-    """Take ends that only say that the chart ends, with the same words and in the same way, for one."""
+    """Take ends that only say that the chart ends, with the same words and in the same way, for one.
+
+    An end without words says End, and is taken for one that does.
+    """
     first: dict[tuple[str, str], str] = {}
     ends = {}
-    for name, box in chart.boxes.items():
+    for name, box in sorted(chart.boxes.items(), key=lambda b: not re.search(r"\w", b[1].label)):
         if not out[name] and is_only_end(box.label) and box.kind in ("step", "end"):
-            ends[name] = first.setdefault((said(box.label), box.terminal or terminal_of(box.label)), name)
+            words = said(undecorated(box.label)) if re.search(r"\w", box.label) else "end"
+            ends[name] = first.setdefault((words, box.terminal or terminal_of(box.label)), name)
     return ends
 
 

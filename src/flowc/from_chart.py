@@ -48,6 +48,12 @@ from flowc.yaml_lines import Loc, Source
 
 _TO: dict[str, tuple[Terminal, str]] = {"human": ("escalation", "the customer wants to talk to a person"),
                                         "cancel": ("abandonment", "the customer does not want to go on")}  # fmt: skip
+_LAST: dict[Terminal, str] = {
+    "success": "End the conversation.",
+    "escalation": "Hand over to a colleague.",
+    "abandonment": "Stop here.",
+}
+"""What teachers are told of an end without words."""
 _ORDERS = 1000  # orders of a pool that are tried
 
 
@@ -204,10 +210,11 @@ def _asked_anew(slots: _Slots) -> dict[str, str]:
 
 def _node(flow: Flow, box_id: str, names: Mapping[str, str], slots: _Slots, renews: Sequence[set[str]]) -> Node:
     box, ways = flow.boxes[box_id], flow.ways[box_id]
-    instruction = sentence(box.label if re.search(r"\w", box.label) else box_id)
+    terminal = box.terminal or terminal_of(box.label)
+    wordless = box_id if ways else _LAST[terminal]
+    instruction = sentence(box.label if re.search(r"\w", box.label) else wordless)
     instruction += f" {sentence(box.note)}" if box.note else ""
     if not ways:
-        terminal = box.terminal or terminal_of(box.label)
         only = is_only_end(box.label)
         said_last = ENDINGS[terminal] if only else _frames(STATEMENTS, last_words(box.label))
         return Node(role="agent", instruction=instruction, say=said_last, terminal=terminal)
@@ -316,8 +323,9 @@ def _interrupts(chart: Chart, flow: Flow, names: Mapping[str, str], nodes: dict[
             ending = next((n for n, node in nodes.items() if node.terminal == terminal), None)
             if ending is None:
                 ending = identifier("colleague takes over" if kind == "human" else "cancelled", kind, nodes)
-                what = "Hand over to a colleague." if kind == "human" else "Stop here."
-                nodes[ending] = Node(role="agent", instruction=what, say=ENDINGS[terminal], terminal=terminal)
+                nodes[ending] = Node(
+                    role="agent", instruction=_LAST[terminal], say=ENDINGS[terminal], terminal=terminal
+                )
             out[kind] = Interrupt(when=when, says=ANSWERS[kind], to=ending)
     out["off_topic"] = Interrupt(
         when="the customer says something beside the point", says=ANSWERS["off_topic"], say=BACK
