@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from flowc.chart import Arrow, Box, Chart, Kind
 from flowc.read_rasa import read_rasa
 from flowc.records import UserError
-from tests.reading import reads, without_column, without_lines
+from tests.reading import graph_of, reads, without_column, without_lines
 
 TEXT = """\
 version: "3.1"
@@ -212,6 +212,55 @@ VALUES = {
 @pytest.mark.parametrize("condition", VALUES)
 def test_values_of_the_slot_that_is_collected_are_what_the_user_answers(condition: str) -> None:
     assert answers(condition, collect="pay")[1] == [VALUES[condition], ""]
+
+
+def chosen(*before: dict[str, Any], conditions: tuple[str, ...], **more: str) -> tuple[str, list[str]]:
+    """Give the label of a `noop` with an id behind some steps, and those of its branches."""
+    branches = [{"if": c, "then": "END"} for c in conditions]
+    steps = [*before, {"id": "route", "noop": True, **more, "next": [*branches, {"else": "END"}]}]
+    chart = read(json.dumps({"flows": {"move": {"steps": steps}}}), None)
+    assert chart.boxes["route"].kind == "question"
+    return chart.boxes["route"].label, [a.label for a in chart.arrows if a.source == "route"]
+
+
+KINDS = ('slots.move_kind = "e_mail"', 'slots.move_kind is "fax" or slots.move_kind is "phone"')
+
+
+def test_a_noop_that_compares_one_slot_asks_for_it() -> None:
+    asked = ("ask kind", ["e mail", "fax or phone", ""])
+    assert chosen(conditions=KINDS) == asked
+    assert chosen({"collect": "name"}, conditions=KINDS) == asked
+    mixed = (KINDS[0], 'slots.move_kind = "fax" and slots.open')
+    assert chosen(conditions=mixed) == ("ask kind", ["e mail", "move kind = fax and open", ""])
+
+
+def test_a_noop_that_does_not_compare_one_slot_with_values_stays_as_it_is() -> None:
+    whole = ("route", ["move kind = e mail", "move kind is fax or move kind is phone", ""])
+    assert chosen({"action": "look_up"}, conditions=KINDS) == whole
+    assert chosen(conditions=KINDS, description="Which way?") == ("Which way?", whole[1])
+    assert chosen(conditions=(KINDS[0], "slots.open")) == ("route", ["move kind = e mail", "open", ""])
+    assert chosen(conditions=(KINDS[0], "slots.sum = 'low'"))[0] == "route"
+    assert chosen(conditions=(KINDS[0], KINDS[0]))[0] == "route"
+    assert chosen(conditions=("slots.sum > 3",)) == ("route", ["sum > 3", ""])
+    assert chosen(conditions=("slots.sum is null",)) == ("route", ["sum is null", ""])
+
+
+def test_a_noop_behind_the_collect_of_its_slot_does_not_ask_again() -> None:
+    collect = {"collect": "move_kind"}
+    assert chosen(collect, conditions=KINDS)[0] == ""
+    rejection = {"rejections": [{"if": "slots.move_kind = 'x'", "utter": "utter_no"}]}
+    assert chosen(collect | rejection, conditions=KINDS)[0] == "ask kind"
+    assert chosen(collect, {"action": "utter_thanks"}, conditions=KINDS)[0] == "ask kind"
+    first = {
+        "id": "route",
+        "noop": True,
+        "next": [{"if": KINDS[0], "then": "END"}, {"else": [{**collect, "next": "route"}]}],
+    }
+    assert read(json.dumps({"flows": {"move": {"steps": [first]}}}), None).boxes["route"].label == "ask kind"
+    steps = [collect, {"noop": True, "next": [{"if": KINDS[0], "then": "END"}, {"else": "END"}]}]
+    graph = graph_of(read(json.dumps({"flows": {"move": {"steps": steps}}}), None), "flows.yml")
+    start = graph.nodes[graph.start]
+    assert (start.say[0], [e.when for e in start.edges]) == ("What is the kind?", ["e mail", "otherwise"])
 
 
 def test_a_call_of_a_tool_is_a_tool_and_rasas_own_handover_an_escalation() -> None:

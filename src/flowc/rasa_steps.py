@@ -78,7 +78,7 @@ def read_flow(doc: Fields, flow: str) -> list[Step]:
         for link in step.links:
             if link.id and link.id not in named:
                 doc.fail(link.loc, f"there is no step {link.id!r} in flow {flow!r}; correct the id, or write {END}")
-    return steps
+    return [_chosen_by_slot(doc, step, steps) for step in steps]
 
 
 def _read_sequence(doc: Fields, places: list[Loc], root: bool, steps: list[Step]) -> None:
@@ -169,6 +169,36 @@ def _answers(doc: Fields, loc: Loc, links: list[Link]) -> list[Link]:
         found = [word for rule, word in rules if re.fullmatch(rule, link.label, re.IGNORECASE)]
         out.append(link._replace(label=found[0]) if found else _by_values(doc, slot, link))
     return out if _differ(out) else links
+
+
+def _chosen_by_slot(doc: Fields, step: Step, steps: Sequence[Step]) -> Step:
+    """Let a `noop` whose conditions all compare one slot ask for it as a `collect` does, and the values be the answers.
+
+    Behind the collect of that slot it has no words, as the step before has asked already. Behind a tool, whose results
+    its conditions are, and with a description it stays as it is.
+    """
+    before = [s for s in steps for li in s.links if step.loc == li.to or (step.own and step.own == li.id)]
+    slot = _compared(doc, step.links)
+    if step.type != "noop" or step.box is None or not slot or doc.text((*step.loc, "description")):
+        return step
+    links = tuple(_by_values(doc, slot, link) for link in step.links)
+    if links == step.links or not _differ(links) or any(s.box and s.box.kind == "tool" for s in before):
+        return step
+    asked = [s.box is not None and s.box.collects == slot and len(s.links) == 1
+             and not doc.items((*s.loc, "rejections")) for s in before]  # fmt: skip
+    label = (
+        ""
+        if asked and all(asked) and step is not steps[0]
+        else _asked(words(slot.removeprefix(f"{step.loc[1]}_") or slot), links)
+    )
+    return step._replace(box=step.box.model_copy(update={"label": label}), links=links)
+
+
+def _compared(doc: Fields, links: Sequence[Link]) -> str:
+    """Name the slot that every condition compares with something, empty where there is none."""
+    compared = r"\b(?:slots\.|context\.)?(\w+)\s*(?:==?|\b(?:is|equals)\b)"
+    slots = [re.findall(compared, doc.text(link.loc), re.IGNORECASE) for link in links if link.label]
+    return next((slot for slot in (slots[0] if slots else ()) if all(slot in found for found in slots)), "")
 
 
 def _differ(links: Sequence[Link]) -> bool:
