@@ -356,11 +356,22 @@ def test_where_an_arrow_leads_to_each_box_the_first_one_written_is_the_start_and
         ("([Incoming chat])", "ask_for_the_day"),
         ("([New customer?])", "new_customer"),
         ("([Good morning])", "good_morning"),
-        ("[Customer calls]", "customer_calls"),
+        ("[Customer calls]", "ask_for_the_day"),
+        ("[📞 Customer requests a refund]", "ask_for_the_day"),
+        ("[Customer calls?]", "customer_calls"),
+        ("[[Customer calls]]", "customer_calls"),
+        ("[New order]", "new_order"),
+        ("[Claim received]", "claim_received"),
     ],
 )
 def test_what_happened_before_the_conversation_is_not_said_in_it(box: str, start: str) -> None:
     assert mermaid(f"A{box} --> B[Ask for the day] --> C[Bye]").start == start
+
+
+def test_what_a_box_says_of_the_customer_is_said_where_it_is_not_the_first_or_an_arrow_has_words() -> None:
+    assert mermaid("A[Customer calls] -->|a| B[Good]\nA -->|b| C[Bad]").start == "customer_calls"
+    assert mermaid("A[Customer calls] -->|a| B[Good] --> C[Bye]").start == "customer_calls"
+    assert "customer_calls" in mermaid("A[Hello] --> B[Customer calls] --> C[Bye]").nodes
 
 
 def test_an_end_asks_for_nothing() -> None:

@@ -66,7 +66,7 @@ def flow_of(chart: Chart, fail: Fail) -> Flow:
     silent = {
         n
         for n, box in chart.boxes.items()
-        if n not in asked and _is_silent(n == start and _only_starts(box, chart.event_start), box, out[n])
+        if n not in asked and _is_silent(n == start and _only_starts(box, chart.event_start, out[n]), box, out[n])
     }
     ends = _plain_ends(chart, out)
 
@@ -85,7 +85,7 @@ def flow_of(chart: Chart, fail: Fail) -> Flow:
         if name not in silent | asked:
             if box.kind != "tool" and name not in results:
                 out[name] = _worded(out[name], chart.boxes)
-            only_starts = name == start and _only_starts(box, chart.event_start)
+            only_starts = name == start and _only_starts(box, chart.event_start, out[name])
             _check_arrows(name, box, out[name], only_starts, fail)
     ways = {n: tuple(a.model_copy(update={"target": onward(a.target)}) for a in arrows)
             for n, arrows in out.items() if n not in silent | asked}  # fmt: skip
@@ -179,7 +179,8 @@ def _ask_before(chart: Chart, start: str, out: dict[str, list[Arrow]]) -> set[st
 
     def speaks(arrow: Arrow) -> bool:
         box = chart.boxes[arrow.source]
-        silent = not re.search(r"\w", box.label) or (arrow.source == start and _only_starts(box, chart.event_start))
+        starts = arrow.source == start and _only_starts(box, chart.event_start, out[arrow.source])
+        silent = starts or not re.search(r"\w", box.label)
         says = box.kind == "tool" or not silent
         return says and box.kind != "question" and len(out[arrow.source]) == 1 and not arrow.label
 
@@ -207,8 +208,10 @@ def _plain_ends(chart: Chart, out: Mapping[str, Sequence[Arrow]]) -> dict[str, s
     return ends
 
 
-def _only_starts(box: Box, event_start: bool) -> bool:
+def _only_starts(box: Box, event_start: bool, arrows: Sequence[Arrow]) -> bool:
     """Whether the words of a chart's first box are no speech."""
+    if box.kind == "step" and len(arrows) == 1 and not arrows[0].label and is_trigger(box.label, drawn=False):
+        return True
     return is_start(box.label) or (box.kind == "start" and (event_start or is_trigger(box.label)))
 
 

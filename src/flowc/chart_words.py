@@ -34,9 +34,13 @@ _START = re.compile(
     r"(?: (?:of )?(?:the )?(?:call|chat|conversation|dialog|dialogue|process|flow|procedure|workflow))?\W*",
     re.IGNORECASE,
 )
-_TRIGGER = re.compile(
+_WHO_CAME = re.compile(
     rf"{_WHO} (?:calls?|contacts?|opens?|starts?|begins?|wants?|needs?|sends?|writes?|reports?|requests?|submits?"
-    r"|visits?|logs in|dials?|complains?|initiates?|enters?|arrives?|rings?)\b.*|(?:incoming|inbound|new) \S+(?: \S+)?"
+    r"|visits?|logs in|dials?|complains?|initiates?|enters?|arrives?|rings?)\b.*",
+    re.IGNORECASE,
+)
+_WHAT_CAME = re.compile(
+    r"(?:incoming|inbound|new) \S+(?: \S+)?"
     r"|(?:\S+ ){1,3}(?:is |was |has been )?(?:received|arrives?|arrived|comes in|came in)\W*",
     re.IGNORECASE,
 )
@@ -111,9 +115,14 @@ def is_start(label: str) -> bool:
     return not label or bool(_START.fullmatch(undecorated(label)))
 
 
-def is_trigger(label: str) -> bool:
-    """Whether a start says what happened before the conversation ("Customer calls"), which nobody says in it."""
-    return not label.endswith("?") and bool(_TRIGGER.fullmatch(undecorated(label)))
+def is_trigger(label: str, drawn: bool = True) -> bool:
+    """Whether a start says what happened before the conversation ("Customer calls"), which nobody says in it.
+
+    Where it is not `drawn` as a start, it has to begin with who came: "New order" may be a topic.
+    """
+    text = undecorated(label)
+    came = _WHO_CAME.fullmatch(text) or (drawn and _WHAT_CAME.fullmatch(text))
+    return not label.endswith("?") and bool(came)
 
 
 def is_only_end(label: str) -> bool:
