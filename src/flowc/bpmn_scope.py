@@ -22,12 +22,15 @@ from flowc.bpmn_terms import (
     descend,
     flows_of,
     is_default,
+    link_name,
     local,
     name_of,
     on_event,
     received,
+    received_as,
     refuse_beside,
     refuse_clock,
+    refuse_loop,
     spoken_in,
 )
 from flowc.bpmn_xml import Element, fail
@@ -151,10 +154,8 @@ class _Reader(NamedTuple):
         if kind in EVENTS:
             self.event(name, element)
             return
+        refuse_loop(file, name, element)
         for child in element.children:
-            if child.name in ("standardLoopCharacteristics", "multiInstanceLoopCharacteristics"):
-                fail(file, child, f"{name!r} repeats by itself; draw the loop with a gateway, so that it is clear when "
-                     "it ends")  # fmt: skip
             check_known(file, child, IGNORED["node"])
         if kind in GATEWAYS:
             self.gateway(name, element)
@@ -170,27 +171,11 @@ class _Reader(NamedTuple):
             self.task(name, element, part)
 
     def receive(self, name: str, element: Element, spoken: bool) -> None:
-        """Add a task that waits for a message: what the customer says, unless another pool sends it.
-
-        What comes before the assistant has said anything tells what happened before, as a start event does. Behind a
-        task that a gateway without a name follows, the gateway's flows say what the customer says.
-        """
+        """Add a task that waits for a message: what the customer says, unless another pool sends it."""
         label = name_of(element) or self.meant(element)
-        part: Kind | Part = "step"
-        if spoken:
-            before = {self.nodes[flow.attributes["sourceRef"]].name for flow in self.into[name]}
-            first = not self.around.depth and before <= {"startEvent"}
-            starts = before or any(e.name == "startEvent" for e in self.nodes.values())
-            told = "eventBasedGateway" not in before and self.is_told_apart(name)
-            part = "start" if first and not starts else "through" if told or (first and before) else "spoken"
+        into = {self.nodes[flow.attributes["sourceRef"]].name for flow in self.into[name]}
+        part = received_as(name, self.nodes, into, self.out, self.around.depth > 0) if spoken else "step"
         self.task(name, element, part, received(label) if spoken else label)
-
-    def is_told_apart(self, name: str) -> bool:
-        """Whether a task leads only to a gateway that parts and says by itself nothing."""
-        behind = [flow.attributes["targetRef"] for flow in self.out[name]]
-        if len(behind) != 1 or name_of(self.nodes[behind[0]]) or len(self.out[behind[0]]) < 2:
-            return False
-        return self.nodes[behind[0]].name in ("exclusiveGateway", "inclusiveGateway")
 
     def fails_outward(self, name: str) -> None:
         """Lead from a tool to the boundary event around it that catches its error: one more result of the tool."""
@@ -293,28 +278,18 @@ class _Reader(NamedTuple):
         """Add a link event; the one that throws leads to the one that catches the same name."""
         self.net.add(key, Node("through", "", element))
         if element.name == "intermediateThrowEvent":
-            name = self.link_name(element)
+            name = link_name(element)
             for other, catching in self.nodes.items():
-                if catching.name == "intermediateCatchEvent" and self.link_name(catching) == name:
+                if catching.name == "intermediateCatchEvent" and link_name(catching) == name:
                     self.net.lead(key, self.around.prefix + other, element)
                     return
             fail(self.source.name, element, f"no link event catches {name!r}; draw one with that name")
-
-    def link_name(self, element: Element) -> str | None:
-        """Give the name of a link event, and None for other events."""
-        for child in element.children:
-            if child.name == "linkEventDefinition":
-                return name_of(child) or name_of(element)
-        return None
 
     def sub(self, name: str, element: Element) -> None:
         """Add a sub-process or a called process: what is in it, between a way in and a way out."""
         file, around, key = self.source.name, self.around, self.around.prefix + name
         inner, prefix, calls = element, around.prefix, around.calls
-        for child in element.children:
-            if child.name in ("standardLoopCharacteristics", "multiInstanceLoopCharacteristics"):
-                fail(file, child, f"{name!r} repeats by itself; draw the loop with a gateway, so that it is clear when "
-                     "it ends")  # fmt: skip
+        refuse_loop(file, name, element)
         if element.name == "adHocSubProcess":
             fail(file, element, f"the steps of {name!r} have no order; draw one with flows")
         if element.name == "callActivity":

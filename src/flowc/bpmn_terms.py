@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Literal
 
 from flowc.bpmn_xml import Element, fail
 
@@ -109,6 +110,23 @@ def received(name: str) -> str:
     return found[1] or found[2] if found else name
 
 
+def received_as(
+    name: str, nodes: dict[str, Element], into: set[str], out: dict[str, list[Element]], inside: bool
+) -> Literal["spoken", "start", "through"]:
+    """Say what a task is in which the customer's message arrives; `into` are the kinds of nodes right before it.
+
+    What comes before the assistant has said anything tells what happened before, as a start event does. Behind a task
+    that a gateway without a name follows, the gateway's flows say what the customer says.
+    """
+    first = not inside and into <= {"startEvent"}
+    if first and not into and all(element.name != "startEvent" for element in nodes.values()):
+        return "start"
+    behind = [flow.attributes["targetRef"] for flow in out[name]]
+    gateway = nodes[behind[0]] if len(behind) == 1 and len(out[behind[0]]) > 1 else None
+    asks = gateway and gateway.name in ("exclusiveGateway", "inclusiveGateway") and not name_of(gateway)
+    return "through" if (first and into) or (asks and "eventBasedGateway" not in into) else "spoken"
+
+
 def descend(element: Element) -> Iterator[Element]:
     """Give an element and everything in it."""
     yield element
@@ -153,10 +171,26 @@ def refuse_clock(file: str, name: str, element: Element, kinds: str) -> None:
              "customer says then, or remove it")  # fmt: skip
 
 
+def refuse_loop(file: str, name: str, element: Element) -> None:
+    """Refuse a task or sub-process with a marker for several runs."""
+    for child in element.children:
+        if child.name in ("standardLoopCharacteristics", "multiInstanceLoopCharacteristics"):
+            fail(file, child, f"{name!r} repeats by itself; draw the loop with a gateway, so that it is clear when it "
+                 "ends")  # fmt: skip
+
+
 def begun_by_event(element: Element) -> bool:
     """Whether something else than a flow leads to a node."""
     linked = any(child.name == "linkEventDefinition" for child in element.children)
     return element.name == "boundaryEvent" or on_event(element) or linked
+
+
+def link_name(element: Element) -> str | None:
+    """Give the name of a link event, and None for other events."""
+    for child in element.children:
+        if child.name == "linkEventDefinition":
+            return name_of(child) or name_of(element)
+    return None
 
 
 def is_default(flow: Element, source: Element) -> bool:
