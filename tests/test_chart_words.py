@@ -69,6 +69,7 @@ from flowc.chart_words import (
         ("1.2. Ask for name", "What is the name?", "open"),
         ("1 - Billing", "Billing.", "statement"),
         ("Step 1: Ask for the name", "What is the name?", "open"),
+        ("Step 2.1.0: Check if user is facing a data issue", "Are you facing a data issue?", "yes_no"),
         ("- Ask for name", "What is the name?", "open"),
         ("📞 Ask for name", "What is the name?", "open"),
         ("1️⃣ Ask for name ☎️", "What is the name?", "open"),

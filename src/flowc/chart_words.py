@@ -94,7 +94,8 @@ def small(text: str) -> str:
 _ADORNS = "[\u2190-\u21ff\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff\ufe0f\u200d\u20e3]"
 _NUMBERING = re.compile(
     rf"(?:{_ADORNS}+\s*|\d[\ufe0f\u20e3]+\s*|[-*•·–—]\s+|\(\d{{1,2}}\)\s+|[a-z]\)\s+"
-    r"|\d{1,2}(?:\.\d{1,2})*(?:[.):]\s+|\s+[-–—]\s+(?=[^\W\d]))|step\s+\d{1,2}[a-z]?\s*(?:[.):]|[-–—](?=\s))\s*)+",
+    r"|\d{1,2}(?:\.\d{1,2})*(?:[.):]\s+|\s+[-–—]\s+(?=[^\W\d]))"
+    r"|step\s+\d{1,2}(?:\.\d{1,2})*[a-z]?\s*(?:[.):]|[-–—](?=\s))\s*)+",
     re.IGNORECASE,
 )
 _NEXT_NUMBER = re.compile(r"\s\d{1,2}[.)]\s+\S")
