@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from flowc.answer import Targets
 from flowc.graph import Graph
 from flowc.human_report import Human
 from flowc.markdown import text
 from flowc.metrics import read_metrics
 from flowc.records import UserError, write_json
 from flowc.report import CLOSE, OPEN, ReportParams, draw, duration, picture_names, report
-from flowc.scoreboard import Targets, headline
+from flowc.scoreboard import headline
 from flowc.spend import PricesParams
 from tests.parcel import ASSUMED, PRICES, benchmark, examples, generation, graph, rate, row_of, scores, training
 from tests.workspace import stage

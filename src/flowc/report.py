@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from flowc import cost_report, plots, scoreboard, weak_spots
+from flowc import answer, cost_report, plots, scoreboard, weak_spots
 from flowc.cost_report import CostAssumptions
 from flowc.gate_report import gate
 from flowc.graph import Graph
@@ -35,7 +35,7 @@ from flowc.metrics import (
 from flowc.node_quality import node_qualities, quality
 from flowc.paths import statistics, written
 from flowc.records import Record
-from flowc.scoreboard import NOT_MEASURED, NOT_RUN, Targets, conversation_tokens, sentence
+from flowc.scoreboard import NOT_MEASURED, NOT_RUN, conversation_tokens, sentence
 from flowc.serving_report import cost_table, loads, machine_table, offered_rates, serving_section
 from flowc.spend import ListPrice
 
@@ -47,7 +47,7 @@ class ReportParams(Record):
 
     command: str
     """The command that gives this report."""
-    targets: Targets
+    targets: answer.Targets
     """What the compiled model has to reach."""
     example_messages: int = Field(ge=1)
     """Most messages of an example conversation."""
@@ -77,14 +77,14 @@ def report(
     several = len(metrics) > 1
     if several:  # the answers of all fit into one table; what leads with one procedure stands in each one's section
         targets = [params[m.procedure].targets for m in metrics]
-        answer = scoreboard.overview([m.scores for m in metrics], titles, targets)
+        first = answer.overview([m.scores for m in metrics], titles, targets)
     else:
         parts += [
             f"{text(title)}:\n\n{_lead(m, graphs[m.procedure], params[m.procedure], prices)}"
             for m, title in zip(metrics, titles, strict=True)
         ]
-        answer = scoreboard.headline([m.scores for m in metrics])
-    parts += [f"{OPEN}\n\n{answer}\n\n{CLOSE}"]
+        first = scoreboard.headline([m.scores for m in metrics])
+    parts += [f"{OPEN}\n\n{first}\n\n{CLOSE}"]
     parts.append(
         "Means with 95 % intervals in brackets, here and above; `n=` where it differs from the arm's n (a "
         "criterion may not apply to every conversation). Consistency: nothing is asked again whose answer is known, so "
@@ -161,7 +161,7 @@ def picture_names(procedure: str) -> dict[str, str]:
 def _lead(m: Metrics, graph: Graph, params: ReportParams, prices: Mapping[str, ListPrice]) -> str:
     cost = f"**Cost**: {cost_report.lead(m, prices, params.cost)}"
     fails = weak_spots.lead(m.scores, graph)
-    said = [scoreboard.verdict(m.scores, params.targets), scoreboard.against_others(m.scores), cost, fails]
+    said = [answer.verdict(m.scores, params.targets), answer.against_others(m.scores), cost, fails]
     return "\n".join(f"- {s}" for s in said)
 
 

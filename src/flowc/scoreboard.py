@@ -1,11 +1,8 @@
-"""The report's answer and its tables of scores: every mean with its interval and n, no unknown as zero."""
+"""The report's tables of scores: every mean with its interval and n, no unknown as zero."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
-
-from pydantic import Field
 
 from flowc.deviations import KINDS
 from flowc.markdown import table, text
@@ -23,11 +20,9 @@ from flowc.metrics import (
     reason_not_run,
     section,
 )
-from flowc.records import Record
 
 NOT_RUN = "not run"
 NOT_MEASURED = "not measured"
-_SIGNIFICANT = 0.05
 _FEW = 5  # scenarios, of which an interval says next to nothing: one scenario played three times has three equal scores
 STRICTER = {
     "right_calls": "With right values in calls",
@@ -41,19 +36,6 @@ COMPARED = (
     "this table. Could have shown: the smallest difference that a sample of this size finds four times in five, "
     "corrected likewise. A dash: not defined, as Cohen's d is where nothing varies."
 )
-
-
-class Targets(Record):
-    """What the compiled model has to reach to be said to follow the procedure, shares in [0, 1]."""
-
-    seen_path: float = Field(ge=0, le=1)
-    """Task success on paths of the training data."""
-    held_out_path: float = Field(ge=0, le=1)
-    """Task success on paths that training never saw."""
-    information_accuracy: float = Field(ge=0, le=1)
-    """Values stated correctly."""
-    knowledge: float | None = Field(default=None, ge=0, le=1)
-    """Facts that customers ask for, stated and nothing else made up; None where that is no aim."""
 
 
 def percent(share: float) -> str:
@@ -115,13 +97,13 @@ def arms_table(scores: Json, names: Sequence[str], judged: bool = False) -> str:
         rows.append([name, NOT_MEASURED if n is None else _played(one, n), *cells])
     if any("—" in c or "unscored" in c for row in rows for c in row):
         notes.append("—, unscored: verdicts that could not be had. They are counted and never taken as zero")
-    if any(_is_point(rate(arm(scores, name).get(c))) for name in _run(scores) for c in names):
+    if any(_is_point(rate(arm(scores, name).get(c))) for name in ran(scores) for c in names):
         notes.append(
             "Where all verdicts agree the interval is a point, for it resamples them; a true rate about 3/k away, "
             "k the number of scenarios, would still be no surprise (the rule of three)"
         )
     listed = "".join(f"\n- {note}" for note in notes)
-    return table(["arm", "n", *(_title(c) for c in names)], rows) + (f"\n{listed}" if notes else "")
+    return table(["arm", "n", *(titled(c) for c in names)], rows) + (f"\n{listed}" if notes else "")
 
 
 def models(bases: Sequence[str]) -> str:
@@ -153,18 +135,18 @@ def split_table(scores: Json) -> str:
     """Lay out the criteria on seen and on held-out paths, for every arm that was run."""
     names = criteria(scores)
     rows = []
-    for name in _run(scores):
+    for name in ran(scores):
         for split, title in SPLITS.items():
             found = [rate((section(arm(scores, name), "by_split", split) or {}).get(c)) for c in names]
             n = found[0].n + found[0].unscored if found[0] else 0
             rows.append([f"{name}, {title}", str(n), *(cell(r, n) for r in found)])
-    return table(["arm and split", "n", *(_title(c) for c in names)], rows)
+    return table(["arm and split", "n", *(titled(c) for c in names)], rows)
 
 
 def strict_table(scores: Json) -> str:
     """Lay out what is left of each arm's successes when more is asked of them."""
     rows = []
-    for name in _run(scores):
+    for name in ran(scores):
         one = arm(scores, name)
         levels = (rate((section(one, "strict") or {}).get(level)) for level in STRICTER)
         rows.append([name, *(cell(r) for r in (rate(one.get("task_success")), *levels))])
@@ -182,15 +164,15 @@ def recovery_table(scores: Json) -> str:
 
 
 def _by_kind(scores: Json, title: str, where: str, read: Callable[[Json], Rate | None]) -> str:
-    run, place = _run(scores), {kind: i for i, kind in enumerate(KINDS)}
+    run, place = ran(scores), {kind: i for i, kind in enumerate(KINDS)}
     found = {kind for name in run for kind in section(arm(scores, name), where) or {}}
     kinds = sorted(found, key=lambda kind: (place.get(kind, len(place)), kind))
     if not kinds:
         return f"{NOT_RUN}: no scenario has a deviation"
     rows = [
         [
-            _title(kind),
-            _title(KINDS[kind].group) if kind in KINDS else "—",
+            titled(kind),
+            titled(KINDS[kind].group) if kind in KINDS else "—",
             *(cell(read(section(arm(scores, name), where, kind) or {})) for name in run),
         ]
         for kind in kinds
@@ -200,14 +182,14 @@ def _by_kind(scores: Json, title: str, where: str, read: Callable[[Json], Rate |
 
 def endings_table(scores: Json) -> str:
     """Count why conversations ended, by arm; the simulated user's own errors stand apart."""
-    run = _run(scores)
+    run = ran(scores)
     reasons = sorted({r for name in run for r in section(arm(scores, name), "endings") or {}})
     rows = []
     for name in run:
         counts = [number(arm(scores, name), "endings", r) or 0 for r in reasons]
         errors = number(arm(scores, name), "simulator_errors")
         rows.append([name, *(f"{c:.0f}" for c in counts), NOT_MEASURED if errors is None else f"{errors:.0f}"])
-    return table(["arm", *(_title(r) for r in reasons), "Simulator errors"], rows)
+    return table(["arm", *(titled(r) for r in reasons), "Simulator errors"], rows)
 
 
 def tokens_table(scores: Json) -> str:
@@ -218,7 +200,7 @@ def tokens_table(scores: Json) -> str:
     own_calls = number(arm(scores, ARMS[0]), "tokens", "calls_per_conversation")
     own = conversation_tokens(scores, ARMS[0])
     rows = []
-    for name in _run(scores):
+    for name in ran(scores):
         values = [
             number(arm(scores, name), "tokens", f"{k}_per_conversation") for k in ("prompt", "completion", "calls")
         ]
@@ -249,7 +231,7 @@ def _compared(c: Json) -> list[str]:
     interval = f" [{' to '.join(map(points, c['ci95']))}]" if c.get("ci95") else ""
     return [
         f"{c['a']} and {c['b']}",
-        _title(c["criterion"]),
+        titled(c["criterion"]),
         text(str(c["test"])),
         str(c["n"]),
         points(c["difference"]) + interval,
@@ -263,7 +245,7 @@ def reliability_table(scores: Json) -> str:
 
     The failures that judge models and people see, who rate, stand in a column for each of them.
     """
-    run = _run(scores)
+    run = ran(scores)
     judges = sorted({j for name in run for j in section(arm(scores, name), "failure") or {}} - {"task_success"})
     ks = sorted({int(k) for name in run for k in section(arm(scores, name), "pass_all") or {}})
     rows = []
@@ -282,135 +264,15 @@ def conversation_tokens(scores: Json, name: str) -> float | None:
     return None if None in parts else sum(p for p in parts if p is not None)
 
 
-class Wanted(NamedTuple):
-    """One target: what it is about, what was found, and the least that it may be."""
-
-    what: str
-    found: Rate | None
-    least: float
-    asked: bool = True
-    """Whether there are scenarios that ask for it: where training needs every path, none is held out."""
-
-
-def _wanted(scores: Json, targets: Targets) -> list[Wanted]:
-    compiled = arm(scores, ARMS[0])
-    by_split = {s: rate((section(compiled, "by_split", s) or {}).get("task_success")) for s in SPLITS}
-    facts = rate(compiled.get("information_accuracy"))
-    held_out = f"task success on {SPLITS['held_out_path']}"
-    any_held_out = by_split["seen_path"] is None or by_split["held_out_path"] is not None
-    out = [
-        Wanted(f"task success on {SPLITS['seen_path']}", by_split["seen_path"], targets.seen_path),
-        Wanted(held_out, by_split["held_out_path"], targets.held_out_path, any_held_out),
-        Wanted("information accuracy", facts, targets.information_accuracy),
-    ]
-    if targets.knowledge is not None:
-        out.append(Wanted("facts stated rightly", _knowledge(compiled), targets.knowledge))
-    return out
-
-
-def _knowledge(one: Json) -> Rate | None:
-    return rate((section(one, "knowledge") or {}).get("stated"))
-
-
-def _missed(wanted: Sequence[Wanted]) -> list[str]:
-    return [w.what for w in wanted if w.found and w.found.mean is not None and w.found.mean < w.least]
-
-
-def _unsure(wanted: Sequence[Wanted]) -> list[str]:
-    """What meets its target by the mean, while the interval reaches below it."""
-    met = [(w.what, w.found.low, w.least) for w in wanted if w.found and (w.found.mean or 0.0) >= w.least]
-    return [what for what, low, least in met if low is not None and low < least]
-
-
-def _unknown(wanted: Sequence[Wanted]) -> list[str]:
-    return [w.what for w in wanted if w.asked and (w.found is None or w.found.mean is None)]
-
-
-def _answer(wanted: Sequence[Wanted]) -> str:
-    return "No" if _missed(wanted) else "Not known" if _unknown(wanted) else "Yes"
-
-
-def overview(scores: Sequence[Json], titles: Sequence[str], targets: Sequence[Targets]) -> str:
-    """Lay out the compiled models of several procedures, one a row, each with its targets."""
-    rows = []
-    for one, title, least in zip(scores, titles, targets, strict=True):
-        wanted = _wanted(one, least)
-        compiled = arm(one, ARMS[0])
-        n = number(compiled, "n")
-        if n is None:
-            rows.append([text(title), _answer(wanted), *[NOT_RUN] * 7])
-            continue
-        success, facts, known = rate(compiled.get("task_success")), wanted[2].found, _knowledge(compiled)
-        by_split = [cell(w.found, w.found.n if w.found else None) for w in wanted[:2]]
-        strict = rate((section(compiled, "strict") or {}).get("in_order"))
-        cells = [cell(r, int(n)) for r in (success, strict)] + [*by_split, cell(facts, int(n)), cell(known, int(n))]
-        rows.append([text(title), _answer(wanted), f"{n:.0f}", *cells])
-    head = ["compiled model of", "Meets its targets", "n", "Task success", "With right calls, in order"]
-    shares = ["Information accuracy", "Facts stated rightly"]
-    return table([*head, *(_title(s) for s in SPLITS.values()), *shares], rows)
-
-
-def verdict(scores: Json, targets: Targets) -> str:
-    """Say whether the compiled model follows the procedure, and how surely."""
-    reason = reason_not_run(scores, ARMS[0])
-    if reason is not None:
-        return f"**Does the compiled model follow the procedure? Not known.** It was {NOT_RUN}: {text(reason)}."
-    wanted = _wanted(scores, targets)
-    seen, held_out, facts = (w.found for w in wanted[:3])
-    missed, unknown, unsure = _missed(wanted), _unknown(wanted), _unsure(wanted)
-    goals = ", ".join(f"{w.what} at least {percent(w.least)}" for w in wanted if w.asked)
-    elsewhere = f"on held-out paths {sentence(held_out)}" if wanted[1].asked else "with none held out, for it needs all"
-    short = [f"missed: {', '.join(missed)}"] if missed else []
-    short += [f"not known: {', '.join(unknown)}"] if unknown else []
-    short = short or ["all met"]
-    short += [f"by the mean alone, since the interval reaches below: {', '.join(unsure)}"] if unsure else []
-    known = _knowledge(arm(scores, ARMS[0]))
-    levels = section(arm(scores, ARMS[0]), "strict") or {}
-    right, in_order, faultless = (sentence(rate(levels.get(level))) for level in STRICTER)
-    asked = (
-        f"Facts that customers ask for are stated rightly, with nothing made up, in {sentence(known)}. "
-        if known and known.n
-        else ""
-    )
-    return (
-        f"**Does the compiled model follow the procedure? {_answer(wanted)}.** Its conversations reach the ending "
-        f"that their scenario calls for in {sentence(rate(arm(scores, ARMS[0]).get('task_success')))}: on paths that "
-        f"training saw {sentence(seen)}, {elsewhere}, always with phrases from users that training never saw. "
-        f"Counted more strictly: with right values in every function's last call too {right}, with every step in order "
-        f"besides {in_order}, without a fault of any kind {faultless}. "
-        f"Information accuracy (what a conversation states is right) is {sentence(facts)}. {asked}Targets: {goals} "
-        f"({'; '.join(short)})."
-    )
-
-
-def against_others(scores: Json) -> str:
-    """Say how the other arms did on the same scenarios and which differences are larger than chance."""
-    others = [name for name in _run(scores) if name != ARMS[0]]
-    shown = [f"{name} {sentence(rate(arm(scores, name).get('task_success')))}" for name in others]
-    out = (
-        f"**Against the other arms**, on the same scenarios: {'; '.join(shown)}." if shown else "No other arm was run."
-    )
-    surely: dict[str, list[str]] = {"ahead of": [], "behind": [], "not distinguishable from": []}
-    for c in scores.get("comparisons") or []:
-        if c["criterion"] != "task_success" or c["a"] != ARMS[0] or c.get("p_holm") is None:
-            continue
-        # The difference over the pairs: the arms' means may be of unlike scenarios and repeats.
-        side = "ahead of" if c["difference"] > 0 else "behind"
-        surely[side if c["p_holm"] < _SIGNIFICANT else "not distinguishable from"].append(c["b"])
-    said = [f"{side} {', '.join(names)}" for side, names in surely.items() if names]
-    if said:
-        out += f" The compiled model is {'; '.join(said)} (a Holm-adjusted p below {_SIGNIFICANT} counts)."
-    idle = [f"{n} ({text(str(reason_not_run(scores, n)))})" for n in arms(scores) if n not in _run(scores)]
-    return out + (f" Not run: {', '.join(idle)}." if idle else "")
-
-
 def _is_point(value: Rate | None) -> bool:
     return value is not None and value.low is not None and value.low == value.high
 
 
-def _run(scores: Json) -> list[str]:
+def ran(scores: Json) -> list[str]:
+    """List the arms that were run."""
     return [name for name in arms(scores) if reason_not_run(scores, name) is None]
 
 
-def _title(name: str) -> str:
+def titled(name: str) -> str:
+    """Write a name in a file of metrics as a heading."""
     return text(name.replace("_", " ").capitalize() if "." not in name else name)
