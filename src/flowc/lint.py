@@ -22,7 +22,7 @@ _USER_PHRASES, _AGENT_PHRASES = 12, 6  # docs/procedure.md: a quarter of a bank 
 _MANY_PATHS = 1000  # scale=study trains on 500 trunks at the most: beyond, most paths are never seen whole
 _LONG_PATH = 30  # messages of the assistant: conf/simulate ends a conversation of the evaluation behind them
 _MOST_NAMED = 5  # nodes that lack a bank: more lines would bury the other findings
-_HEARD = re.compile(r"[\w{}]+|(?<![\w{}])[+-](?=[€$£]?\d)|[€$£](?=\s?\d)|(?<=\d)\s?[%€$£]|(?<=\d)\+(?!\d)")
+_HEARD = re.compile(r"[\w{}]+|(?<![\w{}])[+-](?=[€$£]?\d)|[€$£](?= ?\d)|(?<=\d) ?[%€$£]|(?<=\d)\+(?!\d)")
 """Words, and the signs at a number that are spoken: +1 and -1, $100 and €100 and 100% are not alike."""
 _APOSTROPHES = {ord("'"): None, ord("’"): None}
 _YES = {"en": {"yes", "yeah", "yep", "yup"}, "de": {"ja", "jawohl", "jap"}}
@@ -83,7 +83,7 @@ class _Texts:
     def heard(self, phrase: str) -> str:
         if phrase not in self._heard:
             marked = PLACEHOLDER.sub(lambda m: f"{{{self._slots[m[1]]}}}", phrase) if "{" in phrase else phrase
-            words = " ".join(word.strip() for word in _HEARD.findall(marked.casefold().translate(_APOSTROPHES)))
+            words = " ".join(_HEARD.findall(marked.casefold().translate(_APOSTROPHES))).replace("  ", " ")
             self._heard[phrase] = words or phrase.strip()
         return self._heard[phrase]
 
