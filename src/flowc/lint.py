@@ -24,7 +24,6 @@ _LONG_PATH = 30  # messages of the assistant: conf/simulate ends a conversation 
 _MOST_NAMED = 5  # nodes that lack a bank: more lines would bury the other findings
 _HEARD = re.compile(r"[\w{}]+|(?<![\w{}])[+-](?=[€$£]?\d)|[€$£](?= ?\d)|(?<=\d) ?[%€$£]|(?<=\d)\+(?!\d)")
 """Words, and the signs at a number that are spoken: +1 and -1, $100 and €100 and 100% are not alike."""
-_APOSTROPHES = {ord("'"): None, ord("’"): None}
 _YES = {"en": {"yes", "yeah", "yep", "yup"}, "de": {"ja", "jawohl", "jap"}}
 _NO = {"en": {"no", "nope", "nah"}, "de": {"nein", "nö", "nee"}}
 _FILLER = re.compile(
@@ -83,7 +82,7 @@ class _Texts:
     def heard(self, phrase: str) -> str:
         if phrase not in self._heard:
             marked = PLACEHOLDER.sub(lambda m: f"{{{self._slots[m[1]]}}}", phrase) if "{" in phrase else phrase
-            words = " ".join(_HEARD.findall(marked.casefold().translate(_APOSTROPHES))).replace("  ", " ")
+            words = " ".join(_HEARD.findall(marked.casefold().replace("'", "").replace("’", ""))).replace("  ", " ")
             self._heard[phrase] = words or phrase.strip()
         return self._heard[phrase]
 
