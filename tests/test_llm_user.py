@@ -274,4 +274,4 @@ def test_it_plays_through_a_server_and_a_served_slip_is_counted_and_not_scored(
     scenarios = [SHORT.model_copy(update={"id": t.scenario}) for t in played]
     scores = evaluate(GRAPH, scenarios, {"x": played}, SCORES, 0).scores["arms"]["x"]
     assert (scores["simulator_errors"], scores["unscored"]) == (1, 1)
-    assert scores["task_success"] == {"mean": 1.0, "ci95": [1.0, 1.0], "n": 1, "unscored": 1}
+    assert scores["task_success"] == {"mean": 1.0, "ci95": [1.0, 1.0], "n": 1, "clusters": 1, "unscored": 1}

@@ -116,7 +116,7 @@ def test_scores_of_people_stand_beside_the_judges(tmp_path: Path) -> None:
     without = evaluate(GRAPH, CALM, PLAYED, params, 0).scores
     scores = evaluate(GRAPH, CALM, PLAYED, params, 0, ratings).scores
     assert scores["arms"]["floor"]["human.task_success"] == {
-        "mean": 4.0, "ci95": [4.0, 4.0], "n": 3, "unscored": 5, "rubric": RUBRIC.version
+        "mean": 4.0, "ci95": [4.0, 4.0], "n": 3, "clusters": 3, "unscored": 5, "rubric": RUBRIC.version
     }  # fmt: skip
     assert scores["arms"]["compiled"]["human.task_success"]["mean"] is None
     assert scores["ratings"]["conversations"] == 3
