@@ -89,7 +89,7 @@ def report(
         "Means with 95 % intervals in brackets, here and above; `n=` where it differs from the arm's n (a "
         "criterion may not apply to every conversation). Consistency: nothing is asked again whose answer is known, so "
         "an arm that asks nothing that can be understood has full marks. Recovery: after a deviation the conversation "
-        "comes back to the path. Fewer than 5 scenarios have no interval."
+        f"comes back to the path. Fewer than {scoreboard.FEW} scenarios have no interval."
     )
     parts.append(scoreboard.models([str(m.training.get("base", NOT_MEASURED)) for m in metrics]))
     parts.append(_sizes([graphs[m.procedure] for m in metrics]))

@@ -23,7 +23,7 @@ from flowc.metrics import (
 
 NOT_RUN = "not run"
 NOT_MEASURED = "not measured"
-_FEW = 5  # scenarios, of which an interval says next to nothing: one scenario played three times has three equal scores
+FEW = 5  # scenarios, of which an interval says next to nothing: one scenario played three times has three equal scores
 STRICTER = {
     "right_calls": "With right values in calls",
     "in_order": "And every step in order",
@@ -58,7 +58,7 @@ def cell(value: Rate | None, expected_n: int | None = None, judged: bool = False
         return f"{scale * x:.{digits}f}" if judged else f"{scale * x:.{digits}f}".removesuffix(".0")
 
     out = show(value.mean) + ("" if judged else " %")
-    few = value.clusters is not None and value.clusters < _FEW
+    few = value.clusters is not None and value.clusters < FEW
     if value.low is not None and value.high is not None and not few:
         out += f" [{show(value.low)}–{show(value.high)}]"
     if value.n != expected_n:

@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 from flowc.graph import Graph
 from flowc.markdown import shorten, table, text
 from flowc.metrics import ARMS, Json, Rate, arm, counted, section
-from flowc.scoreboard import NOT_MEASURED, cell, percent, sentence
+from flowc.scoreboard import FEW, NOT_MEASURED, cell, percent, sentence
 
 _WORST = 3  # of each kind
-_FEW = 5  # scenarios; counted in fewer a name does not lead: one wrong answer of one says next to nothing
 
 
 class Part(NamedTuple):
@@ -62,12 +61,12 @@ def weak_spots(scores: Json, graph: Graph) -> str:
 
 def lead(scores: Json, graph: Graph) -> str:
     """Name in a sentence the worst hub, node, deviation, slot and fact of those that enough scenarios have."""
-    often = [(part, [w for w in part.wrong if (w[1].clusters or w[1].n) >= _FEW]) for part in _parts(scores, graph)]
+    often = [(part, [w for w in part.wrong if (w[1].clusters or w[1].n) >= FEW]) for part in _parts(scores, graph)]
     said = [f"{part.kind} {_name(w[0][0])} {sentence(w[0][1])[:-1]} {part.unit})" for part, w in often if w]
     if said:
-        found = f"The least right of each kind, counted in {_FEW} scenarios or more: {'; '.join(said)}"
+        found = f"The least right of each kind, counted in {FEW} scenarios or more: {'; '.join(said)}"
     else:
-        found = f"Nowhere that was counted in {_FEW} scenarios or more" if arm(scores, ARMS[0]) else NOT_MEASURED
+        found = f"Nowhere that was counted in {FEW} scenarios or more" if arm(scores, ARMS[0]) else NOT_MEASURED
     return f"**Where does it fail?** {found}."
 
 
